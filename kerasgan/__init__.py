@@ -1,0 +1,36 @@
+"""A zoo of generative models on Keras 3 and TensorFlow 2."""
+
+from __future__ import annotations
+
+import importlib
+from importlib.metadata import version
+
+__version__ = version("kerasgan")
+
+_SUBMODULES = ("callbacks", "data", "images", "layers", "losses", "models")
+
+
+def versions() -> dict[str, str]:
+    """Return the versions that a result depends on."""
+    import platform
+
+    import keras
+    import numpy
+    import tensorflow as tf
+
+    return {
+        "kerasgan": __version__,
+        "keras": keras.__version__,
+        "tensorflow": tf.__version__,
+        "numpy": numpy.__version__,
+        "python": platform.python_version(),
+    }
+
+
+def __getattr__(name):
+    """Import a part when it is first asked for: TensorFlow takes seconds, and `kerasgan list` does not need it."""
+    if name in _SUBMODULES:
+        return importlib.import_module(f"kerasgan.{name}")
+    if name == "load":
+        return importlib.import_module("kerasgan.load").load
+    raise AttributeError(f"module 'kerasgan' has no attribute {name!r}")

@@ -1,0 +1,98 @@
+"""Checkpoints that no kill can break, and from which a run goes on as if nothing had happened."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import time
+from pathlib import Path
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from kerasgan.errors import Diverged, UserError
+
+
+class Checkpoints(keras.callbacks.Callback):
+    """Save all that training changes, every `seconds` and at the end; start from the newest checkpoint there is.
+
+    Saved are weights, optimizers, loss scales, image pools, counts of drawn noise, and the running means of the
+    epoch; data from kerasgan.data needs no more than the step. The two newest checkpoints are kept.
+    Raises Diverged instead of saving a weight that is not finite.
+    """
+
+    def __init__(self, run: str | os.PathLike, seconds: float = 30.0):
+        super().__init__()
+        self.folder = Path(run) / "checkpoints"
+        self.seconds = seconds
+        self.means = None
+
+    def on_train_begin(self, logs=None):
+        for broken in self.folder.glob("*_temp"):
+            shutil.rmtree(broken)
+        state = [v.value for v in self.model.state()]
+        self.manager = tf.train.CheckpointManager(tf.train.Checkpoint(state=state), str(self.folder), max_to_keep=2)
+        self.saved_step = None
+        if self.manager.latest_checkpoint:
+            self._restore()
+        else:
+            self._save()
+
+    def on_epoch_begin(self, epoch, logs=None):
+        if self.means is not None:  # fit() has just reset the means of the epoch that was broken off
+            for variable, value in zip(self._mean_variables(), self.means, strict=True):
+                variable.assign(value)
+            self.means = None
+
+    def on_train_batch_end(self, batch, logs=None):
+        # not on the last step of an epoch: a run that went on from there would miss what on_epoch_end writes
+        if time.monotonic() > self.saved_at + self.seconds and self._step() % self._steps_per_epoch():
+            self._save()
+
+    def on_epoch_end(self, epoch, logs=None):
+        if time.monotonic() > self.saved_at + self.seconds / 4:
+            self._save()
+
+    def on_train_end(self, logs=None):
+        self._save()
+        self.model._initial_epoch = None  # a further fit() starts at its own first epoch
+
+    def _save(self):
+        if self._step() != self.saved_step:
+            check_finite(self.model, self.manager.latest_checkpoint)
+            self.manager.save(checkpoint_number=self._step())
+        self.saved_step, self.saved_at = self._step(), time.monotonic()
+
+    def _restore(self):
+        self.manager.checkpoint.restore(self.manager.latest_checkpoint).assert_consumed()
+        self.saved_step, self.saved_at = self._step(), time.monotonic()
+        epoch, steps_taken = divmod(self._step(), self._steps_per_epoch())
+        self.model._initial_epoch = epoch  # as keras.callbacks.BackupAndRestore does
+        self.model.steps_to_skip = steps_taken
+        if steps_taken:
+            self.means = [v.numpy() for v in self._mean_variables()]
+
+    def _step(self):
+        return int(self.model.step.numpy())
+
+    def _steps_per_epoch(self):
+        if self.params["steps"] is None:
+            raise UserError("Checkpoints need to know the length of an epoch: give fit() steps_per_epoch.")
+        return self.params["steps"]
+
+    def _mean_variables(self):
+        return [v for mean in self.model.metrics for v in mean.variables]
+
+
+def check_finite(model: keras.Model, last_good: str | None) -> None:
+    """Raise Diverged if a weight is not finite."""
+    for w in model.weights:
+        if not np.isfinite(w.numpy()).all():
+            raise Diverged(f"{w.path} is not finite after step {int(model.step.numpy())}. {advice(last_good)}")
+
+
+def advice(last_good: str | None) -> str:
+    """Return what to do about a run that diverged."""
+    kept = f"The last good checkpoint is {last_good}." if last_good else "There is no checkpoint before it."
+    return f"{kept} Try lower learning rates, or --precision float32 if it was not."

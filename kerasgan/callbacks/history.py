@@ -1,0 +1,83 @@
+"""The losses of a run: history.csv, losses.png, and scalars for TensorBoard."""
+
+from __future__ import annotations
+
+import csv
+import os
+import time
+from pathlib import Path
+
+import keras
+import tensorflow as tf
+from matplotlib.figure import Figure
+
+
+class History(keras.callbacks.Callback):
+    """Write one row for each epoch, and draw them. Rows that a resumed run takes again are replaced."""
+
+    def __init__(self, run: str | os.PathLike, seconds_between_drawings: float = 30.0):
+        super().__init__()
+        self.run = Path(run)
+        self.seconds_between_drawings = seconds_between_drawings
+        self.drawn_at = float("-inf")
+
+    def on_train_begin(self, logs=None):
+        self.path = self.run / "history.csv"
+        self.writer = tf.summary.create_file_writer(str(self.run / "tensorboard"))
+
+    def on_epoch_end(self, epoch, logs=None):
+        step = int(self.model.step.numpy())
+        rates = {name: float(o.learning_rate.numpy()) for name, o in self.model.optimizers.items()}
+        row = {"epoch": epoch + 1, "step": step, **(logs or {})}
+        row |= {f"{player}_learning_rate": rate for player, rate in rates.items()}
+        rows = [r for r in read(self.path) if int(r["epoch"]) <= epoch]
+        _write(self.path, [*rows, row])
+        with self.writer.as_default(step=step):
+            for name, value in (logs or {}).items():
+                tf.summary.scalar(f"losses/{name}", value)
+            for player, optimizer in self.model.optimizers.items():
+                tf.summary.scalar(f"learning_rate/{player}", rates[player])
+                if isinstance(optimizer, keras.optimizers.LossScaleOptimizer):
+                    tf.summary.scalar(f"loss_scale/{player}", optimizer.dynamic_scale.numpy())
+        if time.monotonic() > self.drawn_at + self.seconds_between_drawings:
+            self._draw()
+
+    def on_train_end(self, logs=None):
+        self.writer.close()
+        self._draw()
+
+    def _draw(self):
+        rows = read(self.path)
+        names = [n for n in rows[0] if n not in ("epoch", "step") and not n.endswith("_learning_rate")] if rows else []
+        if not names:
+            return
+        figure = Figure(figsize=(8, 2.2 * len(names)), layout="constrained")
+        for axes, name in zip(figure.subplots(len(names), sharex=True, squeeze=False)[:, 0], names, strict=True):
+            drawn = [(int(r["step"]), float(r[name])) for r in rows if r.get(name)]
+            axes.plot(*zip(*drawn, strict=True), marker="." if len(drawn) < 20 else None, linewidth=1)
+            axes.set_ylabel(name)
+            axes.grid(alpha=0.3)
+        axes.set_xlabel("training step")
+        figure.suptitle(f"{type(self.model).__name__}: mean of each epoch")
+        part = self.run / "losses.part"
+        figure.savefig(part, dpi=100, format="png")
+        os.replace(part, self.run / "losses.png")
+        self.drawn_at = time.monotonic()
+
+
+def read(path: str | os.PathLike) -> list[dict[str, str]]:
+    """Return the rows of a history.csv; none, if there is no such file yet."""
+    if not Path(path).exists():
+        return []
+    with open(path, newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def _write(path, rows):
+    part = path.with_suffix(".part")
+    names = list({name: None for row in rows for name in row})
+    with open(part, "w", newline="") as file:
+        writer = csv.DictWriter(file, names, restval="")
+        writer.writeheader()
+        writer.writerows(rows)
+    os.replace(part, path)

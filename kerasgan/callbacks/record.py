@@ -1,0 +1,127 @@
+"""run.json: all that is needed to repeat a run; and the SavedModel at its end."""
+
+from __future__ import annotations
+
+import datetime
+import hashlib
+import json
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from kerasgan.data.batches import Batches
+from kerasgan.errors import UserError
+
+
+class Record(keras.callbacks.Callback):
+    """Make the run folder with its run.json, and complete that at the end. See `standard` for the arguments."""
+
+    def __init__(self, run: str | os.PathLike, data: Batches, resume: bool = False, **settings: Any):
+        super().__init__()
+        self.run, self.data, self.resume, self.settings = Path(run), data, resume, settings
+        found = self.run.exists()
+        if found and not resume:
+            raise UserError(f"{run} exists: continue it with --resume, or choose another folder with --run.")
+        if resume and not (self.run / "run.json").is_file():
+            raise UserError(f"There is nothing to resume in {run}: it holds no run.json.")
+
+    def on_train_begin(self, logs=None):
+        about = {
+            **self.model.describe(),
+            "data": {**self.data.about, "takes": self.data.takes, "batch_size": self.data.batch_size},
+            "seed": self.data.seed,
+        }
+        if self.resume:
+            self._check_same(about)
+        else:
+            self._make_folder({**about, **self.settings, "started": _now()})
+        self._check_space()
+
+    def on_train_end(self, logs=None):
+        record = read(self.run)
+        record |= {"steps": int(self.model.step.numpy()), "epochs": self.params["epochs"], "ended": _now()}
+        record["weights_sha256"] = weights_sha256(self.model)
+        _write(self.run, record)
+
+    def _make_folder(self, record):
+        """Let folder and run.json appear at once: whoever finds the one finds the other."""
+        part = self.run.with_name(f".{self.run.name}.{os.getpid()}")
+        try:
+            part.mkdir(parents=True)
+            _write(part, record)
+            part.rename(self.run)
+        except OSError as error:
+            shutil.rmtree(part, ignore_errors=True)
+            raise UserError(
+                f"Cannot write to {self.run}: {error.strerror}. Choose another folder with --run."
+            ) from None
+
+    def _check_same(self, about):
+        recorded = read(self.run)
+        about = json.loads(json.dumps(about))
+        for part in ("variant", "hyperparameters", "optimizers", "precision", "data", "seed"):
+            if recorded[part] != about[part]:
+                raise UserError(
+                    f"{self.run} cannot be resumed with another {part}: {_changes(recorded[part], about[part])}."
+                )
+
+    def _check_space(self):
+        """Two checkpoints and one in the making, the SavedModel, and the pictures have to fit."""
+        needed = 4 * sum(v.value.dtype.size * int(np.prod(v.shape)) for v in self.model.state()) + 2**26
+        free = shutil.disk_usage(self.run).free
+        if free < needed:
+            raise UserError(f"{self.run} needs {needed >> 20} MiB for checkpoints; its disk has {free >> 20} MiB left.")
+
+
+class Export(keras.callbacks.Callback):
+    """Write the SavedModel when training ends, also when it is stopped."""
+
+    def __init__(self, run: str | os.PathLike):
+        super().__init__()
+        self.run = Path(run)
+
+    def on_train_end(self, logs=None):
+        folder, part = self.run / "saved_model", self.run / "saved_model.part"
+        shutil.rmtree(part, ignore_errors=True)
+        record = read(self.run)
+        self.model.export(part, data=record["data"], seed=record["seed"])
+        shutil.rmtree(folder, ignore_errors=True)
+        part.rename(folder)
+
+
+def read(run: str | os.PathLike) -> dict[str, Any]:
+    """Return run.json. Raises UserError if it is missing or is none."""
+    path = Path(run) / "run.json"
+    try:
+        return json.loads(path.read_text())
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path} cannot be read: {error}.") from None
+
+
+def weights_sha256(model: keras.Model) -> str:
+    """Return the SHA-256 of all weights, trainable or not, in the order of model.weights."""
+    digest = hashlib.sha256()
+    for w in model.weights:
+        digest.update(np.ascontiguousarray(w.numpy()).tobytes())
+    return digest.hexdigest()
+
+
+def _write(run, record):
+    part = run / "run.json.part"
+    part.write_text(json.dumps(record, indent=2) + "\n")
+    os.replace(part, run / "run.json")
+
+
+def _now():
+    return datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds")
+
+
+def _changes(before, now):
+    if not isinstance(before, dict) or not isinstance(now, dict):
+        return f"it was {before}, not {now}"
+    names = [name for name in {**before, **now} if before.get(name) != now.get(name)]
+    return ", ".join(f"{name} ({_changes(before.get(name), now.get(name))})" for name in names)

@@ -1,0 +1,49 @@
+"""Pictures of what a model makes while it learns."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from kerasgan import images
+from kerasgan.data.batches import Batches
+
+
+class Snapshots(keras.callbacks.Callback):
+    """Write model.snapshot() before training and after each epoch as a PNG and to TensorBoard; at the end, a film.
+
+    data: Batches, or one batch, from which variants that need images take the first few
+    """
+
+    def __init__(self, run: str | os.PathLike, data: Batches | Any):
+        super().__init__()
+        self.run = Path(run)
+        self.batch = data.first(64) if isinstance(data, Batches) else data
+
+    def on_train_begin(self, logs=None):
+        self.folder = self.run / "snapshots"
+        self.folder.mkdir(exist_ok=True, parents=True)
+        self.writer = tf.summary.create_file_writer(str(self.run / "tensorboard"))
+        if int(self.model.step.numpy()) == 0:
+            self._write(0)
+
+    def on_epoch_end(self, epoch, logs=None):
+        self._write(epoch + 1)
+
+    def on_train_end(self, logs=None):
+        self.writer.close()
+        pictures = sorted(self.folder.glob("*.png"))
+        shown = sorted(set(np.linspace(0, len(pictures) - 1, 100).astype(int)))
+        images.write_gif(self.run / "timeline.gif", [pictures[i] for i in shown])
+
+    def _write(self, epoch):
+        picture = images.grid(images.to_uint8(self.model.snapshot(self.batch)).numpy())
+        images.write_png(self.folder / f"{epoch:05d}.png", picture)
+        caption = " ".join(str(type(self.model).snapshot.__doc__).split())
+        with self.writer.as_default():
+            tf.summary.image("snapshot", picture[None], step=self.model.step.numpy(), description=caption)

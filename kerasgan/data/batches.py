@@ -1,0 +1,105 @@
+"""Batches whose order is a pure function of the seed and the step."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from kerasgan import images
+from kerasgan.errors import UserError
+
+
+class Batches:
+    """Examples that fit() trains on: shuffled anew every epoch, without a remainder, the same ones at the same step.
+
+    `columns` are equally long array-likes that an integer array can index: uint8 images[n, height, width, channel],
+    and for "labelled" int32 labels[n]. `takes` says what a batch is made of:
+
+        images      float32 images in [-1, 1]
+        labelled    (images, labels)
+        pairs       (source images, target images)
+        domains     (images of one domain, images of the other), drawn independently; an epoch is the longer one
+
+    With `mirror`, every image is flipped left to right half of the time. Raises ValueError for fewer examples than one
+    batch.
+    """
+
+    def __init__(
+        self,
+        columns: tuple,
+        takes: str,
+        batch_size: int,
+        seed: int = 0,
+        mirror: bool = False,
+        classes: int | None = None,
+        about: dict[str, Any] | None = None,
+    ):
+        self.columns, self.takes, self.batch_size, self.seed, self.mirror = columns, takes, batch_size, seed, mirror
+        self.classes = classes
+        self.about = about or {}
+        self.image_shape = tuple(columns[0].shape[1:])
+        self.examples = max(len(column) for column in columns)
+        self.steps_per_epoch(1)
+
+    def __len__(self) -> int:
+        return self.steps_per_epoch(1)
+
+    def steps_per_epoch(self, batches_per_step: int) -> int:
+        """Return how many steps of `batches_per_step` batches an epoch has; raise ValueError if it has none."""
+        steps = self.examples // (self.batch_size * batches_per_step)
+        if steps == 0:
+            needed = f"{batches_per_step} batches of {self.batch_size}" if batches_per_step > 1 else self.batch_size
+            raise UserError(f"There are {self.examples} examples; one step needs {needed}: give a smaller batch size.")
+        return steps
+
+    def first(self, n: int) -> Any:
+        """Return the first n examples as one batch, in the order they came: what snapshots are made of."""
+        return self._tensors([column[np.arange(min(n, len(column)))] for column in self.columns])
+
+    def stream(self, first_step: Callable[[], int], batches_per_step: int = 1) -> tf.data.Dataset:
+        """Return an endless dataset of batches; each time it is iterated, it starts at `first_step()`."""
+        size = self.batch_size * batches_per_step
+        kinds = [np.uint8 if len(column.shape) == 4 else np.int32 for column in self.columns]
+        signature = tuple(
+            tf.TensorSpec((size, *column.shape[1:]), kind) for column, kind in zip(self.columns, kinds, strict=True)
+        )
+        stream = tf.data.Dataset.from_generator(
+            lambda: self._numpy_batches(first_step(), batches_per_step), output_signature=signature
+        )
+        options = tf.data.Options()
+        options.autotune.enabled = False  # its thread holds up the end of fit() for seconds
+        return stream.map(lambda *columns: self._tensors(columns)).prefetch(2).with_options(options)
+
+    def _numpy_batches(self, step: int, batches_per_step: int) -> Iterator[tuple[np.ndarray, ...]]:
+        """Yield the columns of each batch from `step` on."""
+        steps, size = self.steps_per_epoch(batches_per_step), self.batch_size * batches_per_step
+        while True:
+            epoch, k = divmod(step, steps)
+            if k == 0 or "orders" not in locals():
+                orders = [self._order(epoch, column, steps * size) for column in range(len(self.columns))]
+            yield tuple(
+                self._flipped(column[order[0][k * size : (k + 1) * size]], order[1][k * size : (k + 1) * size])
+                for column, order in zip(self.columns, orders, strict=True)
+            )
+            step += 1
+
+    def _order(self, epoch: int, column: int, length: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return the indices of one epoch, and which of them are mirrored: alike in columns that belong together."""
+        generator = np.random.default_rng((self.seed, epoch, column if self.takes == "domains" else 0))
+        n = len(self.columns[column])
+        indices = np.concatenate([generator.permutation(n) for _ in range(-(-length // n))])[:length]
+        return indices, generator.random(length) < (0.5 if self.mirror else 0)
+
+    @staticmethod
+    def _flipped(values: np.ndarray, mirrored: np.ndarray) -> np.ndarray:
+        if values.ndim == 4 and mirrored.any():
+            values = np.where(mirrored[:, None, None, None], values[:, :, ::-1], values)
+        return values
+
+    @staticmethod
+    def _tensors(columns) -> Any:
+        tensors = tuple(images.from_uint8(c) if len(c.shape) == 4 else tf.cast(c, tf.int32) for c in columns)
+        return tensors if len(tensors) > 1 else tensors[0]

@@ -1,0 +1,201 @@
+"""Where images come from: embedded digits, tensorflow-datasets, folders, and .npz files."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import urllib.error
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from kerasgan.data.files import ImageFiles, image_files, resized, with_channels
+from kerasgan.errors import UserError, nearest
+
+
+@dataclasses.dataclass
+class Source:
+    """uint8 `images`[n, height, width, channel] (an array, or files read when asked for) and int32 `labels`, or None."""
+
+    images: Any
+    labels: np.ndarray | None
+    classes: int | None
+    about: dict[str, Any]
+
+
+def digits(image_size: tuple[int, int] = (32, 32), channels: int = 1) -> Source:
+    """Return the 1,797 handwritten digits that come with scikit-learn: scans of 8x8 pixels, enlarged.
+
+    Alpaydin and Kaynak 1998, Optical recognition of handwritten digits.
+    """
+    from sklearn.datasets import load_digits
+
+    scans = load_digits()
+    small = np.round(scans.images * (255 / 16)).astype(np.uint8)
+    pictures = [np.asarray(with_channels(resized(Image.fromarray(s), image_size), channels)) for s in small]
+    images = np.stack(pictures).reshape(len(pictures), *image_size, channels)
+    return Source(images, scans.target.astype(np.int32), 10, {"name": "digits", "examples": len(images)})
+
+
+def npz(
+    path: str | os.PathLike,
+    image_size: tuple[int, int] | None = None,
+    channels: int | None = None,
+    array: str = "images",
+) -> Source:
+    """Return the uint8 images[n, height, width(, channel)] named `array` in an .npz file, and its `labels` if any."""
+    path = Path(path).expanduser()
+    try:
+        with np.load(path) as file:
+            arrays = {name: file[name] for name in file.files}
+    except FileNotFoundError:
+        raise UserError(f"There is no file {path}.") from None
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path} cannot be read as an .npz file: {error}.") from None
+    if array not in arrays:
+        found = ", ".join(arrays) or "nothing"
+        raise UserError(f"{path} holds {found}; it needs an array named {array}: uint8, n x height x width x channels.")
+    images = arrays[array]
+    if (
+        images.dtype != np.uint8
+        or images.ndim not in (3, 4)
+        or (images.ndim == 4 and images.shape[-1] not in (1, 3, 4))
+    ):
+        raise UserError(
+            f"{array} in {path} is {images.dtype} of shape {images.shape}; it needs to be uint8, "
+            "n x height x width, or n x height x width x 1, 3 or 4 channels."
+        )
+    images = images[..., None] if images.ndim == 3 else images
+    labels = arrays.get("labels")
+    if labels is not None and (labels.shape != images.shape[:1] or labels.dtype.kind not in "iu"):
+        raise UserError(f"labels in {path} are {labels.dtype} of shape {labels.shape}; there are {len(images)} images.")
+    labels = None if labels is None else labels.astype(np.int32)
+    classes = None if labels is None else int(labels.max()) + 1
+    return Source(_fitted(images, image_size, channels), labels, classes, {"name": str(path), "examples": len(images)})
+
+
+def tensorflow_dataset(
+    name: str,
+    image_size: tuple[int, int] | None = None,
+    channels: int | None = None,
+    data_dir: str | os.PathLike | None = None,
+    split: str = "train",
+) -> Source:
+    """Return a data set of tensorflow-datasets, downloaded when it is first used."""
+    import tensorflow_datasets as tfds
+
+    try:
+        builder = tfds.builder(name, data_dir=data_dir, try_gcs=False)
+    except (tfds.core.registered.DatasetNotFoundError, ValueError, ModuleNotFoundError):
+        known = ["digits", *tfds.list_builders(with_community_datasets=False)]
+        raise UserError(f"There is no data set {name}{nearest(name, known)}, and no folder or .npz file.") from None
+    if not builder.info.splits:
+        _download(builder, name)
+    features = builder.info.features
+    images_key = next((k for k, f in features.items() if isinstance(f, tfds.features.Image)), None)
+    labels_key = next((k for k, f in features.items() if isinstance(f, tfds.features.ClassLabel)), None)
+    if images_key is None or split not in builder.info.splits:
+        raise UserError(f"{name} has {', '.join(features)} in {', '.join(builder.info.splits)}; no {split} images.")
+    images, labels = _read(
+        builder.as_dataset(split=split, shuffle_files=False), images_key, labels_key, image_size, channels
+    )
+    classes = features[labels_key].num_classes if labels_key else None
+    about = {"name": name, "split": split, "version": str(builder.version), "examples": len(images)}
+    return Source(_fitted(images, image_size, channels), labels, classes, about)
+
+
+def folder(path: str | os.PathLike, image_size: tuple[int, int] = (64, 64), channels: int | None = None) -> Source:
+    """Return the images below a folder, at any depth; sub-folders that hold them are their labels.
+
+    A folder of `train` beside `test` or `val` folders stands for its `train`.
+    """
+    root = _training_part(_existing(path))
+    files, channels = image_files(root, channels)
+    names = sorted({file.relative_to(root).parts[0] for file in files if file.parent != root})
+    labelled = len(names) > 1 and all(file.parent != root for file in files)
+    labels = np.array([names.index(f.relative_to(root).parts[0]) for f in files], np.int32) if labelled else None
+    about = {"name": str(path), "examples": len(files), **({"class_names": names} if labelled else {})}
+    return Source(ImageFiles(files, image_size, channels).cached(), labels, len(names) if labelled else None, about)
+
+
+def two_domains(path: str | os.PathLike, image_size: tuple[int, int], channels: int | None = None) -> list[Source]:
+    """Return the domains in folders trainA and trainB below `path`, or in its only two folders, in order of name."""
+    layout = "it needs folders trainA and trainB, or exactly two folders of images, or pictures of two --halves"
+    if path == "digits":
+        raise UserError(f"digits is one set of images; two domains are wanted: give --data a folder; {layout}.")
+    root = _existing(path, f"two domains are wanted; {layout}")
+    found = sorted(f for f in root.iterdir() if f.is_dir())
+    pair = [root / "trainA", root / "trainB"]
+    if not all(f.is_dir() for f in pair):
+        pair = found
+    if len(pair) != 2 or {f.name for f in pair} <= _SPLITS:
+        listed = ", ".join(f.name for f in found) or "no folders"
+        raise UserError(f"{path} holds {listed}: {layout}.")
+    kinds = [image_files(f, channels) for f in pair]
+    channels = max(c for _, c in kinds)
+    about = {"name": str(path), "domains": [f.name for f in pair], "examples": [len(files) for files, _ in kinds]}
+    return [Source(ImageFiles(files, image_size, channels).cached(), None, None, about) for files, _ in kinds]
+
+
+def side_by_side(path: str | os.PathLike, image_size: tuple[int, int], channels: int | None = None) -> list[Source]:
+    """Return the left halves of the pictures below a folder, and the right halves."""
+    files, channels = image_files(_training_part(_existing(path)), channels)
+    about = {"name": str(path), "examples": len(files), "halves": ["left", "right"]}
+    return [
+        Source(ImageFiles(files, image_size, channels, half).cached(), None, None, about) for half in ("left", "right")
+    ]
+
+
+_SPLITS = {"train", "test", "val", "valid", "validation"}
+
+
+def _training_part(root: Path) -> Path:
+    names = {f.name for f in root.iterdir() if f.is_dir()}
+    return root / "train" if "train" in names and names <= _SPLITS else root
+
+
+def _existing(path, wanted="give a folder of images, an .npz file, `digits`, or the name of a tensorflow-datasets set"):
+    root = Path(path).expanduser()
+    if not root.is_dir():
+        raise UserError(f"There is no folder {root}: {wanted}.")
+    return root
+
+
+def _download(builder, name):
+    """Fetch a data set, or say at once that there is no way to: tensorflow-datasets tries for minutes in silence."""
+    try:
+        urllib.request.urlopen("https://storage.googleapis.com", timeout=5).close()
+    except urllib.error.HTTPError:
+        pass  # an answer, whatever it is, is a network
+    except OSError as error:
+        raise UserError(
+            f"{name} is not in {builder.data_dir} and there is no network to download it from ({error}): "
+            "use --data digits, give the folder that holds it as --data-dir, or train on a folder of images."
+        ) from None
+    print(f"Downloading {name} to {builder.data_dir}", flush=True)
+    builder.download_and_prepare()
+
+
+def _read(dataset, images_key, labels_key, image_size, channels):
+    """Return all images of a dataset as one array, at the size of the first unless `image_size` is given."""
+    images, labels = [], []
+    for example in dataset.as_numpy_iterator():
+        image = example[images_key]
+        if image.dtype != np.uint8:
+            raise UserError(f"The images are {image.dtype}; only uint8 images can be trained on.")
+        size = image_size or (images[0].shape[:2] if images else image.shape[:2])
+        images.append(_fitted(image[None], size, channels)[0])
+        labels.append(example[labels_key] if labels_key else 0)
+    return np.stack(images), np.array(labels, np.int32) if labels_key else None
+
+
+def _fitted(images, image_size, channels):
+    """Return images at the wanted size and channels: as they are, where they fit already."""
+    size, channels = image_size or images.shape[1:3], channels or images.shape[-1]
+    if images.shape[1:] == (*size, channels):
+        return images
+    pictures = (Image.fromarray(i[..., 0] if i.shape[-1] == 1 else i) for i in images)
+    return np.stack([np.asarray(with_channels(resized(p, size), channels)).reshape(*size, channels) for p in pictures])

@@ -1,0 +1,182 @@
+"""Layers and building blocks that several papers share."""
+
+from __future__ import annotations
+
+import random
+
+import keras
+import tensorflow as tf
+
+
+def normal(stddev: float = 0.02) -> keras.initializers.Initializer:
+    """Return a new initializer for each layer: Keras gives layers that share one the same weights."""
+    return keras.initializers.RandomNormal(stddev=stddev)
+
+
+def batch_normalization() -> keras.layers.Layer:
+    """Return batch normalisation with the DCGAN authors' constants, over the global batch on several devices."""
+    several = tf.distribute.get_strategy().num_replicas_in_sync > 1
+    return keras.layers.BatchNormalization(momentum=0.9, epsilon=1e-5, synchronized=several)
+
+
+def halvings(height: int, width: int, smallest: int = 4) -> list[tuple[int, int]]:
+    """Return sizes from (height, width) down, each half the one before (rounded up), until a side is `smallest`."""
+    sizes = [(height, width)]
+    while min(sizes[-1]) > smallest:
+        sizes.append(tuple(-(-side // 2) for side in sizes[-1]))
+    return sizes
+
+
+def crop(x: keras.KerasTensor, height: int, width: int) -> keras.KerasTensor:
+    """Cut x down to (height, width), where doubling made an odd size one too large."""
+    down, right = x.shape[1] - height, x.shape[2] - width
+    return keras.layers.Cropping2D(((0, down), (0, right)))(x) if down or right else x
+
+
+@keras.saving.register_keras_serializable("kerasgan")
+class Noise(keras.layers.Layer):
+    """A counted source of random numbers: what comes next depends on its key and on how much was drawn before.
+
+    Key and count are a weight, so that every kind of checkpoint holds them and a resumed run draws what an
+    uninterrupted one would have drawn. Under a distribution strategy the noise of the global batch is drawn on each
+    replica and each takes its own rows: no two replicas share a number, and n devices draw what one would.
+    """
+
+    def __init__(self, **kwargs):
+        super().__init__(dtype="float32", **kwargs)
+        key = random.randrange(2**31)  # keras.utils.set_random_seed() fixes it, as it does for Keras' own layers
+        self.state = self.add_weight(
+            name="state",
+            shape=(2,),
+            dtype="int64",  # TensorFlow has no int32 assignment on a GPU
+            initializer=lambda shape, dtype: tf.constant([key, 0], dtype),
+            trainable=False,
+            aggregation="only_first_replica",
+        )
+        self.built = True
+
+    def normal(self, shape: tuple) -> tf.Tensor:
+        """Draw float32 N(0, 1); shape[0] is this replica's share of the batch."""
+        return self._rows(tf.random.stateless_normal, shape)
+
+    def uniform(self, shape: tuple) -> tf.Tensor:
+        """Draw float32 U[0, 1); shape[0] is this replica's share of the batch."""
+        return self._rows(tf.random.stateless_uniform, shape)
+
+    def seed(self) -> tf.Tensor:
+        """Count one more draw and return its int64[2] seed for tf.random.stateless_*, the same on all replicas."""
+        state = tf.convert_to_tensor(self.state)
+        self.state.assign(state + [0, 1])
+        return state
+
+    def _rows(self, draw, shape):
+        n, *rest = shape
+        replicas = tf.distribute.get_strategy().num_replicas_in_sync
+        drawn = draw((n * replicas, *rest), seed=self.seed())
+        if replicas == 1:
+            return drawn
+        first = n * tf.distribute.get_replica_context().replica_id_in_sync_group
+        return drawn[first : first + n]
+
+
+@keras.saving.register_keras_serializable("kerasgan")
+class Dropout(keras.layers.Layer):
+    """Dropout from a counted source: Keras' own repeats its mask on replicas, and checkpoints do not hold its seed."""
+
+    def __init__(self, rate: float, **kwargs):
+        super().__init__(**kwargs)
+        self.rate = rate
+        self.noise = Noise()
+        self.built = True
+
+    def call(self, x, training=False):
+        if not training:
+            return x
+        keep = self.noise.uniform((tf.shape(x)[0], *x.shape[1:])) >= self.rate
+        return tf.where(keep, x / (1 - self.rate), tf.zeros_like(x))
+
+    def compute_output_shape(self, shape):
+        return shape
+
+    def get_config(self):
+        return {**super().get_config(), "rate": self.rate}
+
+
+@keras.saving.register_keras_serializable("kerasgan")
+class Maxout(keras.layers.Layer):
+    """The largest of `pieces` affine maps, unit by unit (Goodfellow et al. 2013, Maxout networks)."""
+
+    def __init__(self, units: int, pieces: int, **kwargs):
+        super().__init__(**kwargs)
+        self.units, self.pieces = units, pieces
+        self.affine = keras.layers.Dense(units * pieces)
+
+    def build(self, shape):
+        self.affine.build(shape)
+
+    def call(self, x):
+        return tf.reduce_max(tf.reshape(self.affine(x), (-1, self.units, self.pieces)), axis=-1)
+
+    def compute_output_shape(self, shape):
+        return (shape[0], self.units)
+
+    def get_config(self):
+        return {**super().get_config(), "units": self.units, "pieces": self.pieces}
+
+
+@keras.saving.register_keras_serializable("kerasgan")
+class ReflectionPadding2D(keras.layers.Layer):
+    """Mirror `size` pixels outwards on each side."""
+
+    def __init__(self, size: int = 1, **kwargs):
+        super().__init__(**kwargs)
+        self.size = size
+
+    def call(self, x):
+        s = self.size
+        return tf.pad(x, [[0, 0], [s, s], [s, s], [0, 0]], "REFLECT")
+
+    def compute_output_shape(self, shape):
+        n, height, width, channels = shape
+        return (n, height + 2 * self.size, width + 2 * self.size, channels)
+
+    def get_config(self):
+        return {**super().get_config(), "size": self.size}
+
+
+@keras.saving.register_keras_serializable("kerasgan")
+class ImagePool(keras.layers.Layer):
+    """Return each image or, half of the time once the pool is full, an older one in exchange for it.
+
+    The pool belongs to the global batch: on several devices each holds the same `capacity` images, and returns
+    its own rows. A global batch of more images than `capacity` is an error. Shrivastava et al. 2017, section 2.3.
+    """
+
+    def __init__(self, image_shape: tuple[int, int, int], capacity: int = 50, **kwargs):
+        super().__init__(dtype="float32", **kwargs)
+        self.capacity = capacity
+        self.noise = Noise()
+        state = dict(initializer="zeros", trainable=False, aggregation="only_first_replica")
+        self.images = self.add_weight(name="images", shape=(capacity, *image_shape), dtype="float32", **state)
+        self.filled = self.add_weight(name="filled", shape=(), dtype="int64", **state)
+        self.built = True
+
+    def call(self, x):
+        share = tf.shape(x)[0]
+        context = tf.distribute.get_replica_context()
+        if context.num_replicas_in_sync > 1:
+            x = context.all_gather(x, axis=0)
+        n = tf.shape(x)[0]
+        tf.debugging.assert_less_equal(n, self.capacity, "The global batch is larger than the image pool.")
+
+        images, filled = tf.convert_to_tensor(self.images), tf.cast(tf.convert_to_tensor(self.filled), tf.int32)
+        full = filled >= self.capacity
+        shuffled = tf.argsort(tf.random.stateless_uniform((self.capacity,), self.noise.seed()))
+        slots = tf.where(full, shuffled[:n], (filled + tf.range(n)) % self.capacity)
+        swap = tf.random.stateless_uniform((n, 1, 1, 1), self.noise.seed()) < 0.5
+        old = tf.gather(images, slots)
+        self.images.assign(tf.tensor_scatter_nd_update(images, slots[:, None], tf.where(full & ~swap, old, x)))
+        self.filled.assign(tf.cast(tf.minimum(filled + n, self.capacity), tf.int64))
+
+        first = share * context.replica_id_in_sync_group if context.num_replicas_in_sync > 1 else 0
+        return tf.where(full & swap, old, x)[first : first + share]

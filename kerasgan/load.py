@@ -1,0 +1,53 @@
+"""SavedModels, by their verbs."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from kerasgan.errors import UserError
+
+
+class LoadedModel:
+    """A SavedModel whose verbs are methods from arrays to arrays, and whose kerasgan.json is `about`.
+
+    model = kerasgan.load("runs/dcgan-digits")
+    model.sample(n=64, seed=0)  # uint8[64, height, width, channel]
+    """
+
+    def __init__(self, path: Path):
+        self.about: dict[str, Any] = json.loads((path / "kerasgan.json").read_text())
+        self._module = tf.saved_model.load(str(path))
+
+    def __dir__(self):
+        return [*super().__dir__(), *self.about["verbs"]]
+
+    def __getattr__(self, verb):
+        if verb.startswith("_") or verb not in self.about["verbs"]:
+            raise AttributeError(f"{self.about['variant']} can {', '.join(self.about['verbs'])}, not {verb}.")
+        signature = self._module.signatures[verb]
+        dtypes = {name: spec.dtype for name, spec in signature.structured_input_signature[1].items()}
+
+        def ask(**inputs) -> np.ndarray:
+            (output,) = signature(**{n: tf.constant(v, dtypes[n]) for n, v in inputs.items()}).values()
+            return output.numpy()
+
+        return ask
+
+
+def load(path: str | os.PathLike) -> LoadedModel:
+    """Load the SavedModel of a run folder, or a SavedModel folder. Raises UserError if there is none."""
+    given = Path(path).expanduser()
+    for folder in (given / "saved_model", given):
+        if (folder / "saved_model.pb").is_file() and (folder / "kerasgan.json").is_file():
+            return LoadedModel(folder)
+    if not given.exists():
+        raise UserError(f"There is no {given}: give a run folder or a SavedModel that kerasgan wrote.")
+    if (given / "run.json").is_file():
+        raise UserError(f"The run {given} has not ended, so it has no SavedModel yet: continue it with --resume.")
+    raise UserError(f"{given} is neither a run folder nor a SavedModel that kerasgan wrote.")

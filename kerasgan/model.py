@@ -1,0 +1,353 @@
+"""The class every variant derives from: what no paper mentions, written once."""
+
+from __future__ import annotations
+
+import contextlib
+import inspect
+import json
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+import kerasgan
+from kerasgan import images
+from kerasgan.data.batches import Batches
+from kerasgan.errors import UserError
+from kerasgan.layers import Noise
+
+
+class GenerativeModel(keras.Model):
+    """A model that learns to make images.
+
+    A variant writes what its paper writes:
+
+        __init__     the networks, built from plain values
+        players      who moves which networks, and with which optimizer
+        train_step   the losses, one GradientTape for each player
+        call         inference (already written for whatever has a `generator`)
+
+    and inherits loss scaling, replicas, counted noise, epoch means of the losses, saving, and export.
+    Images are NHWC float32 in [-1, 1] in here, and uint8 outside.
+    """
+
+    paper = ""  # where the equations come from
+    takes = "images"  # what a batch holds: see kerasgan.data
+    reports = ("loss",)  # what train_step returns
+    batch_size = 64  # the paper's minibatch
+    batches_per_step = 1  # minibatches that one train_step consumes
+    default_steps = 1200  # train_steps to a first recognisable result on small images
+
+    # ---- what a variant writes, or leaves as it is ---------------------------------------------------------
+
+    def players(self) -> dict[str, tuple]:
+        """Return {player: (optimizer, network, ...)} in the order they move. Every trainable weight has one mover."""
+        raise NotImplementedError(f"{type(self).__name__} has to say who its players are.")
+
+    def call(self, latents, training=False):
+        """Make images from latents."""
+        return self.generator(latents, training=training)
+
+    def prior(self, n: int | tf.Tensor, seed: int | tf.Tensor | None = None) -> Any:
+        """Draw n inputs for call(): always the same for one seed, the next counted ones without."""
+        shape = (n, self.latent_dim)
+        return self.noise.normal(shape) if seed is None else tf.random.stateless_normal(shape, fixed(seed))
+
+    def snapshot(self, batch: Any) -> tf.Tensor:
+        """Return the picture to look at while training: images[row, column, ...] in [-1, 1]."""
+        return tf.reshape(self(self.prior(64, seed=0)), (8, 8, *self.image_shape))
+
+    def endpoints(self) -> dict[str, tuple[Callable, list[tf.TensorSpec]]]:
+        """Return {verb: (function, its inputs)} for the SavedModel, the main verb first. Images are uint8 here."""
+        return {
+            "sample": (lambda n, seed: self.sample_uint8(self.prior(n, seed)), [integer("n"), integer("seed")]),
+            "decode": (
+                lambda latents: images.to_uint8(self(latents)),
+                [tf.TensorSpec((None, self.latent_dim), tf.float32, "latents")],
+            ),
+        }
+
+    def test_step(self, batch):
+        raise UserError(
+            f"{type(self).__name__} has no loss that means something on held-out data: its losses only say how "
+            "its players stand against each other. Leave out validation_data, and look at the snapshots."
+        )
+
+    # ---- what train_step calls -----------------------------------------------------------------------------
+
+    def minimize(self, player: str, loss: tf.Tensor, tape: tf.GradientTape) -> None:
+        """Move one player's weights down the gradient of `loss`, a float32 scalar: this replica's mean.
+
+        The backward pass starts from the loss scale over the number of replicas instead of from 1, which is all
+        that float16 and several devices need, so that no train_step has to know about them.
+        """
+        optimizer, weights = self.optimizers[player], self.weights_of(player)
+        replicas = tf.distribute.get_strategy().num_replicas_in_sync
+        start = optimizer.scale_loss(tf.ones_like(loss) / replicas)
+        gradients = tape.gradient(loss, weights, output_gradients=start)
+        if missing := [w.path for w, g in zip(weights, gradients) if g is None]:
+            raise UserError(f"The loss of the {player} does not depend on {', '.join(missing)}.")
+        if replicas > 1 and self.compute_dtype == "float16":
+            gradients = _finite_on_all_replicas(gradients)
+        optimizer.apply_gradients(zip(gradients, weights))
+        self.last_losses[player].assign(loss)
+
+    def report(self, **values: tf.Tensor) -> dict[str, tf.Tensor]:
+        """End a step: count it, and return the running epoch mean of each value, for fit() to show and log."""
+        self.step.assign_add(1)
+        for name, value in values.items():
+            self._means[name].update_state(value)
+        return {name: mean.result() for name, mean in self._means.items()}
+
+    # ---- construction --------------------------------------------------------------------------------------
+
+    def __init_subclass__(cls, **kwargs):
+        super().__init_subclass__(**kwargs)
+        keras.saving.register_keras_serializable("kerasgan")(cls)
+
+    def __new__(cls, *args, **kwargs):
+        """Remember the constructor's arguments, so that no variant has to write get_config()."""
+        model = super().__new__(cls, *args, **kwargs)
+        arguments = inspect.signature(cls.__init__).bind(model, *args, **kwargs)
+        arguments.apply_defaults()
+        plain = {name: value for name, value in arguments.arguments.items() if name not in ("self", "kwargs")}
+        _check_image_shape(cls.__name__, plain["image_shape"])
+        vars(model)["hyperparameters"] = plain
+        return model
+
+    def __init__(self, **kwargs):
+        super().__init__(autocast=False, **kwargs)  # the networks compute in half precision; the equations do not
+        if self.dtype_policy.name != keras.config.dtype_policy().name:
+            raise UserError(
+                f"dtype={self.dtype_policy.name!r} would leave the networks in {keras.config.dtype_policy().name}: "
+                f"call keras.config.set_dtype_policy({self.dtype_policy.name!r}) before building the model."
+            )
+        self.built = True  # the networks build themselves
+        self.noise = Noise(name="noise")
+        self.step = self.add_weight(
+            name="step", shape=(), dtype="int64", initializer="zeros", trainable=False, aggregation="only_first_replica"
+        )
+        self.steps_to_skip = 0
+        self._means = {}
+
+    def get_config(self):
+        return {**self.hyperparameters, "name": self.name, "dtype": self.dtype_policy.name}
+
+    @classmethod
+    def from_config(cls, config, custom_objects=None):
+        with precision(config["dtype"]):
+            return cls(**{**config, "image_shape": tuple(config["image_shape"])})
+
+    # ---- what fit() and its callbacks call -----------------------------------------------------------------
+
+    def compile(self, *, run_eagerly=False, jit_compile=False, steps_per_execution=1, **optimizers):
+        """Take the paper's optimizers, or replace some by player: compile(generator=Adam(1e-4)).
+
+        Raises ValueError for a player that the variant does not have, or a weight without exactly one mover.
+        """
+        super().compile(
+            optimizer=None,
+            run_eagerly=run_eagerly,
+            jit_compile=jit_compile,
+            steps_per_execution=steps_per_execution,
+        )
+        players = self.players()
+        if unknown := sorted(set(optimizers) - set(players)):
+            raise UserError(
+                f"{type(self).__name__} has no player {', '.join(unknown)}: "
+                f"give an optimizer for {' or '.join(players)}, or none to take the paper's."
+            )
+        # Not as attributes: Keras would save what they hold as further weights of the model.
+        networks_of = vars(self)["_networks_of"] = {name: networks for name, (_, *networks) in players.items()}
+        last_losses = vars(self)["last_losses"] = {}
+        self._check_movers()
+        self._means = {name: keras.metrics.Mean(name=name) for name in self.reports}
+        self.optimizers = {}
+        for name, (optimizer, *_) in players.items():
+            optimizer = keras.optimizers.get(optimizers.get(name, optimizer))
+            if self.compute_dtype == "float16" and not isinstance(optimizer, keras.optimizers.LossScaleOptimizer):
+                optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
+            optimizer.build(_trainable(networks_of[name]))
+            self.optimizers[name] = optimizer
+            last_losses[name] = keras.Variable(
+                0.0, dtype="float32", trainable=False, aggregation="mean", name=f"last_loss_of_{name}"
+            )
+        self.optimizer = _Optimizers(list(self.optimizers.values()))
+
+    def weights_of(self, player: str) -> list[keras.Variable]:
+        """Return the trainable weights that `player` moves."""
+        return _trainable(self._networks_of[player])
+
+    def fit(self, x=None, *args, **kwargs):
+        """Train as keras.Model.fit() does; data from kerasgan.data goes on where this model's last step left it."""
+        if isinstance(x, Batches):
+            kwargs.setdefault("steps_per_epoch", x.steps_per_epoch(self.batches_per_step))
+            kwargs.setdefault("shuffle", False)  # the stream shuffles; Keras would only warn that it cannot
+            self._check_batches(x)
+            x = x.stream(lambda: int(self.step.numpy()), self.batches_per_step)
+        return super().fit(x, *args, **kwargs)
+
+    def make_train_function(self, force=False):
+        """Pass over `steps_to_skip` steps first: those of a broken epoch that were taken before a checkpoint."""
+        if self.train_function is not None and not force:
+            return
+        super().make_train_function(force)
+        take_steps = self.train_function
+
+        def train_function(iterator):
+            if self.steps_to_skip > 0:
+                self.steps_to_skip -= self.steps_per_execution
+                return self.get_metrics_result()
+            return take_steps(iterator)
+
+        self.train_function = train_function
+
+    @property
+    def metrics(self):
+        return list(self._means.values())
+
+    def get_compile_config(self):
+        return {
+            "jit_compile": self.jit_compile,
+            "steps_per_execution": self.steps_per_execution,
+            "optimizers": {name: keras.saving.serialize_keras_object(o) for name, o in self.optimizers.items()},
+        }
+
+    def compile_from_config(self, config):
+        optimizers = {name: keras.saving.deserialize_keras_object(o) for name, o in config.pop("optimizers").items()}
+        self.compile(**config, **optimizers)
+
+    def state(self) -> list[keras.Variable]:
+        """Return every variable that training changes, in a fixed order: weights, optimizers, running means."""
+        optimizers = [v for o in self.optimizers.values() for v in o.variables]
+        return [*self.weights, *optimizers, *(v for mean in self.metrics for v in mean.variables)]
+
+    # ---- export --------------------------------------------------------------------------------------------
+
+    def sample_uint8(self, inputs: Any, block: int = 100) -> tf.Tensor:
+        """Return call(inputs) as uint8, `block` images at a time, so that memory does not grow with their number."""
+        n = tf.shape(tf.nest.flatten(inputs)[0])[0]
+        parts = tf.TensorArray(
+            tf.uint8, size=0, dynamic_size=True, infer_shape=False, element_shape=(None, *self.image_shape)
+        )
+
+        def one_block(start, parts):
+            part = tf.nest.map_structure(lambda t: t[start : start + block], inputs)
+            return start + block, parts.write(start // block, images.to_uint8(self(part)))
+
+        _, parts = tf.while_loop(lambda start, _: start < n, one_block, (tf.constant(0), parts))
+        return parts.concat()
+
+    def export(self, path: str | os.PathLike, **about: Any) -> None:
+        """Write the endpoints as a SavedModel with a kerasgan.json beside it, computing in float32.
+
+        It holds the weights that its endpoints use and no others, and loads with tf.saved_model.load() where neither
+        keras nor kerasgan is installed. `about` goes into kerasgan.json.
+        """
+        model = self if self.compute_dtype == "float32" else self._in_float32()
+        module = tf.Module()
+        signatures = {}
+        for verb, (function, inputs) in model.endpoints().items():
+            signatures[verb] = tf.function(function, input_signature=inputs).get_concrete_function()
+            setattr(module, verb, signatures[verb])
+        module.weights = list({id(v): v for s in signatures.values() for v in s.variables}.values())
+        main = next(iter(signatures))
+        tf.saved_model.save(module, str(path), signatures={"serving_default": signatures[main], **signatures})
+        record = {**self.describe(), "verbs": list(signatures), "main_verb": main, **about}
+        (Path(path) / "kerasgan.json").write_text(json.dumps(record, indent=2) + "\n")
+
+    def describe(self) -> dict[str, Any]:
+        """Return what run.json and kerasgan.json say of a model."""
+        return {
+            "variant": type(self).__module__.rpartition(".")[2],
+            "paper": self.paper,
+            "hyperparameters": self.hyperparameters,
+            "optimizers": {name: o.get_config() for name, o in self.optimizers.items()},
+            "precision": self.dtype_policy.name,
+            "steps": int(self.step.numpy()),
+            "images": {
+                "shape": list(self.image_shape),
+                "in_and_out": "uint8 NHWC, 0 to 255",
+                "inside": "float32 in [-1, 1]",
+            },
+            "versions": kerasgan.versions(),
+        }
+
+    def _in_float32(self) -> GenerativeModel:
+        twin = self.from_config({**self.get_config(), "dtype": "float32"})
+        for ours, its in zip(self.weights, twin.weights):
+            its.assign(ours)
+        twin.compile()
+        return twin
+
+    # ---- checks --------------------------------------------------------------------------------------------
+
+    def _check_movers(self) -> None:
+        movers = {id(w): [] for w in self.trainable_weights}
+        for player in self._networks_of:
+            for w in self.weights_of(player):
+                movers[id(w)].append(player)
+        for w in self.trainable_weights:
+            if len(movers[id(w)]) != 1:
+                found = " and ".join(movers[id(w)]) or "no player"
+                raise UserError(f"{w.path} is moved by {found}; it needs exactly one.")
+
+    def _check_batches(self, batches: Batches) -> None:
+        name = type(self).__name__
+        if batches.takes != self.takes:
+            raise UserError(f"{name} takes {self.takes}; the data is {batches.takes}.")
+        if batches.image_shape != tuple(self.image_shape):
+            raise UserError(f"{name} was built for images of {self.image_shape}; the data has {batches.image_shape}.")
+
+
+def fixed(seed: int | tf.Tensor) -> tf.Tensor:
+    """Return the seed pair of tf.random.stateless_* for one number that a user gives."""
+    return tf.stack([tf.cast(seed, tf.int64), 0])
+
+
+def integer(name: str) -> tf.TensorSpec:
+    """Return the spec of an int32 scalar that an endpoint takes."""
+    return tf.TensorSpec((), tf.int32, name)
+
+
+@contextlib.contextmanager
+def precision(policy: str) -> Iterator[None]:
+    """Build networks under a dtype policy, whatever the global one is."""
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(policy)
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(before)
+
+
+class _Optimizers:
+    """What model.optimizer is for Keras' learning-rate callbacks: all players', each with a rate of its own."""
+
+    built = True
+
+    def __init__(self, optimizers):
+        self.optimizers = optimizers
+        self.variables = [v for o in optimizers for v in o.variables]  # model.summary() counts them
+
+
+def _trainable(networks):
+    return [w for network in networks for w in network.trainable_weights]
+
+
+def _finite_on_all_replicas(gradients):
+    """Make every replica skip a step that is not finite on one: LossScaleOptimizer asks only the first."""
+    bad = tf.reduce_any([~tf.reduce_all(tf.math.is_finite(g)) for g in gradients])
+    bad = tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.SUM, tf.cast(bad, tf.float32))
+    return [tf.where(bad > 0, tf.fill(tf.shape(g), tf.cast(float("nan"), g.dtype)), g) for g in gradients]
+
+
+def _check_image_shape(name: str, shape: tuple) -> None:
+    if len(shape) != 3 or min(shape[:2]) < 8 or shape[2] not in (1, 3, 4):
+        raise UserError(
+            f"{name} cannot make images of shape {tuple(shape)}: it needs (height, width, channels) "
+            "with sides of at least 8 pixels and 1, 3 or 4 channels."
+        )

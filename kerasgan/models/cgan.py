@@ -1,0 +1,105 @@
+"""CGAN. Mirza and Osindero, 2014. https://arxiv.org/abs/1411.1784"""
+
+import keras
+import numpy as np
+import tensorflow as tf
+from keras import layers
+
+from kerasgan import images
+from kerasgan.layers import Dropout, Maxout
+from kerasgan.losses import logistic
+from kerasgan.model import GenerativeModel, integer
+
+
+class CGAN(GenerativeModel):
+    """A generator and a discriminator that are both told the label.
+
+    Dense networks of the paper's sizes (section 4.1). The paper moves them by SGD with momentum; Adam needs no
+    schedule.
+
+    image_shape: height, width and channels of the images
+    classes: number of labels, which are 0, 1, ...
+    latent_dim: numbers that one image is made from, beside its label
+    """
+
+    paper = "https://arxiv.org/abs/1411.1784"
+    takes = "labelled"
+    reports = ("d_loss", "g_loss")
+    batch_size = 100
+    default_steps = 6000
+
+    def __init__(self, image_shape: tuple = (28, 28, 1), classes: int = 10, latent_dim: int = 100, **kwargs):
+        super().__init__(**kwargs)
+        self.image_shape = image_shape
+        self.classes = classes
+        self.latent_dim = latent_dim
+        self.generator = generator(image_shape, classes, latent_dim)
+        self.discriminator = discriminator(image_shape, classes)
+
+    def players(self):
+        return {
+            "discriminator": (keras.optimizers.Adam(2e-4, beta_1=0.5), self.discriminator),
+            "generator": (keras.optimizers.Adam(2e-4, beta_1=0.5), self.generator),
+        }
+
+    def prior(self, n, seed=None):
+        """Draw n latents; their labels go round through the classes."""
+        return super().prior(n, seed), tf.range(n) % self.classes
+
+    def train_step(self, batch):
+        x, y = batch
+        n = tf.shape(x)[0]
+
+        # equation 2: max_D  E log D(x|y) + E log(1 - D(G(z|y)|y))
+        z, _ = self.prior(n)
+        fake = self.generator((z, y), training=True)
+        with tf.GradientTape() as tape:
+            d_loss = logistic(self.discriminator((x, y), training=True), real=True)
+            d_loss += logistic(self.discriminator((fake, y), training=True), real=False)
+        self.minimize("discriminator", d_loss, tape)
+
+        # max_G  E log D(G(z|y)|y)
+        z, _ = self.prior(n)
+        with tf.GradientTape() as tape:
+            fake = self.generator((z, y), training=True)
+            g_loss = logistic(self.discriminator((fake, y), training=True), real=True)
+        self.minimize("generator", g_loss, tape)
+
+        return self.report(d_loss=d_loss, g_loss=g_loss)
+
+    def snapshot(self, batch):
+        """One row of eight for each label, up to ten of them."""
+        rows = min(self.classes, 10)
+        z = tf.random.stateless_normal((rows * 8, self.latent_dim), (0, 0))
+        return tf.reshape(self((z, tf.repeat(tf.range(rows), 8))), (rows, 8, *self.image_shape))
+
+    def endpoints(self):
+        labels = tf.TensorSpec((None,), tf.int32, "labels")
+        latents = tf.TensorSpec((None, self.latent_dim), tf.float32, "latents")
+
+        def sample_labelled(labels, seed):
+            z, _ = self.prior(tf.shape(labels)[0], seed)
+            return self.sample_uint8((z, labels))
+
+        return {
+            "sample": (lambda n, seed: self.sample_uint8(self.prior(n, seed)), [integer("n"), integer("seed")]),
+            "sample_labelled": (sample_labelled, [labels, integer("seed")]),
+            "decode": (lambda latents, labels: images.to_uint8(self((latents, labels))), [latents, labels]),
+        }
+
+
+def generator(image_shape, classes, latent_dim):
+    z, y = keras.Input((latent_dim,)), keras.Input((), dtype="int32")
+    from_z = Dropout(0.5)(layers.Dense(200, activation="relu")(z))
+    from_y = Dropout(0.5)(layers.Dense(1000, activation="relu")(keras.ops.one_hot(y, classes)))
+    x = Dropout(0.5)(layers.Dense(1200, activation="relu")(layers.Concatenate()([from_z, from_y])))
+    x = layers.Dense(int(np.prod(image_shape)), activation="tanh", dtype="float32")(x)
+    return keras.Model((z, y), layers.Reshape(image_shape, dtype="float32")(x), name="generator")
+
+
+def discriminator(image_shape, classes):
+    image, y = keras.Input(image_shape), keras.Input((), dtype="int32")
+    from_x = Dropout(0.5)(Maxout(240, pieces=5)(layers.Flatten()(image)))
+    from_y = Dropout(0.5)(Maxout(50, pieces=5)(keras.ops.one_hot(y, classes)))
+    x = Dropout(0.5)(Maxout(240, pieces=4)(layers.Concatenate()([from_x, from_y])))
+    return keras.Model((image, y), layers.Dense(1, dtype="float32")(x), name="discriminator")

@@ -1,0 +1,85 @@
+"""DCGAN. Radford, Metz and Chintala, 2016. https://arxiv.org/abs/1511.06434"""
+
+import keras
+import tensorflow as tf
+from keras import layers
+
+from kerasgan.layers import batch_normalization, crop, halvings, normal
+from kerasgan.losses import logistic
+from kerasgan.model import GenerativeModel
+
+
+class DCGAN(GenerativeModel):
+    """A convolutional generator against a convolutional discriminator, without pooling or hidden dense layers.
+
+    As in the authors' code, both players share one pass of the generator, kernels are 4x4 (5x5 in figure 1) and a
+    minibatch holds 64 images (128 in section 4). Batch normalisation is on all layers but the generator's last and the
+    discriminator's first (section 3).
+
+    image_shape: height, width and channels of the images
+    latent_dim: numbers that one image is made from
+    width: channels at half of the image size, doubled at each halving up to eightfold
+    """
+
+    paper = "https://arxiv.org/abs/1511.06434"
+    reports = ("d_loss", "g_loss")
+    batch_size = 64
+    default_steps = 1000
+
+    def __init__(self, image_shape: tuple = (64, 64, 3), latent_dim: int = 100, width: int = 64, **kwargs):
+        super().__init__(**kwargs)
+        self.image_shape = image_shape
+        self.latent_dim = latent_dim
+        self.generator = generator(image_shape, latent_dim, width)
+        self.discriminator = discriminator(image_shape, width)
+
+    def players(self):
+        return {
+            "discriminator": (keras.optimizers.Adam(2e-4, beta_1=0.5), self.discriminator),
+            "generator": (keras.optimizers.Adam(2e-4, beta_1=0.5), self.generator),
+        }
+
+    def train_step(self, x):
+        z = self.prior(tf.shape(x)[0])
+        with tf.GradientTape() as g_tape:
+            fake = self.generator(z, training=True)
+
+        # max_D  E log D(x) + E log(1 - D(G(z)))
+        with tf.GradientTape() as d_tape:
+            d_loss = logistic(self.discriminator(x, training=True), real=True)
+            d_loss += logistic(self.discriminator(fake, training=True), real=False)
+        self.minimize("discriminator", d_loss, d_tape)
+
+        # max_G  E log D(G(z)), for the discriminator just moved
+        with g_tape:
+            g_loss = logistic(self.discriminator(fake, training=True), real=True)
+        self.minimize("generator", g_loss, g_tape)
+
+        return self.report(d_loss=d_loss, g_loss=g_loss)
+
+
+def generator(image_shape, latent_dim, width):
+    """z -> about 4x4 -> ... -> image, doubling the size and halving the channels each time (figure 1)."""
+    *sizes, (rows, columns) = halvings(*image_shape[:2])
+    filters = [min(width * 2**i, 8 * width) for i in range(len(sizes))]
+    z = x = keras.Input((latent_dim,))
+    x = layers.Dense(rows * columns * filters[-1], use_bias=False, kernel_initializer=normal())(x)
+    x = layers.Reshape((rows, columns, filters.pop()))(x)
+    x = layers.ReLU()(batch_normalization()(x))
+    while filters:
+        x = layers.Conv2DTranspose(filters.pop(), 4, 2, "same", use_bias=False, kernel_initializer=normal())(x)
+        x = layers.ReLU()(batch_normalization()(crop(x, *sizes.pop())))
+    x = layers.Conv2DTranspose(image_shape[-1], 4, 2, "same", kernel_initializer=normal())(x)
+    x = crop(x, *image_shape[:2])
+    return keras.Model(z, layers.Activation("tanh", dtype="float32")(x), name="generator")
+
+
+def discriminator(image_shape, width, normalization=batch_normalization, bias=True, name="discriminator"):
+    """Image -> ... -> about 4x4 -> one logit, halving the size and doubling the channels each time."""
+    image = x = keras.Input(image_shape)
+    for i in range(len(halvings(*image_shape[:2])) - 1):
+        filters = min(width * 2**i, 8 * width)
+        x = layers.Conv2D(filters, 4, 2, "same", use_bias=i == 0, kernel_initializer=normal())(x)
+        x = layers.LeakyReLU(0.2)(normalization()(x) if i else x)
+    x = layers.Dense(1, use_bias=bias, kernel_initializer=normal())(layers.Flatten()(x))
+    return keras.Model(image, layers.Activation("linear", dtype="float32")(x), name=name)

@@ -1,0 +1,110 @@
+"""VAE. Kingma and Welling, 2014. https://arxiv.org/abs/1312.6114"""
+
+import keras
+import numpy as np
+import tensorflow as tf
+from keras import layers
+
+from kerasgan import images
+from kerasgan.losses import gaussian_kl
+from kerasgan.model import GenerativeModel
+
+
+class VAE(GenerativeModel):
+    """An encoder q(z|x) and a decoder p(x|z), trained together on the evidence lower bound.
+
+    Both are dense with tanh hidden layers (appendix C). Pixels are Bernoulli, with grey levels and colours as their
+    probabilities (appendix C.1). The paper moves the weights by Adagrad; Adam is faster.
+
+    image_shape: height, width and channels of the images
+    latent_dim: numbers that one image is made from
+    width: units of each hidden layer
+    depth: hidden layers of the encoder, and of the decoder
+    """
+
+    paper = "https://arxiv.org/abs/1312.6114"
+    reports = ("loss", "distortion", "rate")
+    batch_size = 100
+    default_steps = 3000
+
+    def __init__(
+        self,
+        image_shape: tuple = (28, 28, 1),
+        latent_dim: int = 20,
+        width: int = 500,
+        depth: int = 1,
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        self.image_shape = image_shape
+        self.latent_dim = latent_dim
+        self.encoder = encoder(image_shape, latent_dim, width, depth)
+        self.decoder = decoder(image_shape, latent_dim, width, depth)
+
+    def players(self):
+        return {"autoencoder": (keras.optimizers.Adam(1e-3), self.encoder, self.decoder)}
+
+    def call(self, latents, training=False):
+        """Return the mean image, in [-1, 1]."""
+        return 2 * tf.sigmoid(self.decoder(latents, training=training)) - 1
+
+    def train_step(self, x):
+        with tf.GradientTape() as tape:
+            loss, distortion, rate = self.negative_elbo(x, training=True)
+        self.minimize("autoencoder", loss, tape)
+
+        return self.report(loss=loss, distortion=distortion, rate=rate)
+
+    def test_step(self, x):
+        loss, distortion, rate = self.negative_elbo(x, training=False)
+        for name, value in {"loss": loss, "distortion": distortion, "rate": rate}.items():
+            self._means[name].update_state(value)
+        return self.get_metrics_result()
+
+    def negative_elbo(self, x, training):
+        """Return -ELBO = -E log p(x|z) + KL(q(z|x) || p(z)) and both terms, in nats per image (equation 10, L = 1)."""
+        mean, log_variance = self.encoder(x, training=training)
+        z = mean + tf.exp(0.5 * log_variance) * self.prior(tf.shape(x)[0])
+        bits = tf.nn.sigmoid_cross_entropy_with_logits((x + 1) / 2, self.decoder(z, training=training))
+        distortion = tf.reduce_mean(tf.reduce_sum(bits, axis=[1, 2, 3]))
+        rate = gaussian_kl(mean, log_variance)
+        return distortion + rate, distortion, rate
+
+    def reconstruct(self, x):
+        mean, _ = self.encoder(x)
+        return self(mean)
+
+    def snapshot(self, batch):
+        """Rows: images, their reconstructions, and samples of the prior, twice."""
+        x = batch[:16]
+        rows = [x, self.reconstruct(x), self(self.prior(len(x), seed=0))]
+        half = len(x) // 2
+        return (
+            tf.stack([row[:half] for row in rows] + [row[half : 2 * half] for row in rows]) if half else tf.stack(rows)
+        )
+
+    def endpoints(self):
+        image = tf.TensorSpec((None, *self.image_shape), tf.uint8, "images")
+        return {
+            **super().endpoints(),
+            "encode": (lambda images_: self.encoder(images.from_uint8(images_))[0], [image]),
+            "reconstruct": (lambda images_: images.to_uint8(self.reconstruct(images.from_uint8(images_))), [image]),
+        }
+
+
+def encoder(image_shape, latent_dim, width, depth):
+    image = keras.Input(image_shape)
+    x = layers.Flatten()(image)
+    for _ in range(depth):
+        x = layers.Dense(width, activation="tanh")(x)
+    mean = layers.Dense(latent_dim, dtype="float32", name="mean")(x)
+    log_variance = layers.Dense(latent_dim, dtype="float32", name="log_variance")(x)
+    return keras.Model(image, [mean, log_variance], name="encoder")
+
+
+def decoder(image_shape, latent_dim, width, depth):
+    z = x = keras.Input((latent_dim,))
+    for _ in range(depth):
+        x = layers.Dense(width, activation="tanh")(x)
+    x = layers.Dense(int(np.prod(image_shape)), dtype="float32")(x)
+    return keras.Model(z, layers.Reshape(image_shape, dtype="float32")(x), name="decoder")
