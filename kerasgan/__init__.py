@@ -32,5 +32,5 @@ def __getattr__(name):
     if name in _SUBMODULES:
         return importlib.import_module(f"kerasgan.{name}")
     if name == "load":
-        return importlib.import_module("kerasgan.load").load
+        return importlib.import_module("kerasgan.saved_model").load
     raise AttributeError(f"module 'kerasgan' has no attribute {name!r}")

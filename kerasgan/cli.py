@@ -16,13 +16,21 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from kerasgan import __version__
+from kerasgan import __version__, run_folder
 from kerasgan.errors import UserError, nearest
 from kerasgan.models import CLASSES
 
 PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
 FILLED_IN = ("image_shape", "classes", "total_steps")  # constructor arguments that the data or the plan decide
-MAY_CHANGE = ("run", "resume", "epochs", "steps", "devices", "data_dir")  # what a resumed run may have differently
+MAY_CHANGE = (
+    "run",
+    "resume",
+    "epochs",
+    "steps",
+    "checkpoint_seconds",
+    "devices",
+    "data_dir",
+)  # what a resumed run may have differently
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -174,6 +182,7 @@ def _add_training_options(command, variant):
     training.add_argument("--seed", type=_seed, help="fixes weights, noise and order (0)")
     training.add_argument("--run", type=Path, help=f"folder for what is written (runs/{variant.key}-DATA)")
     training.add_argument("--resume", action="store_true", help="go on with the run where it was stopped or killed")
+    training.add_argument("--checkpoint-seconds", type=float, help="time between checkpoints (30)")
     training.add_argument("--precision", choices=PRECISIONS, help="what networks compute in (float32)")
     training.add_argument("--devices", type=_devices, help="how many GPUs, or all (1)")
     training.add_argument("--xla", action="store_true", help="compile the step with XLA")
@@ -262,6 +271,7 @@ DEFAULTS = {
     "steps": None,
     "seed": 0,
     "resume": False,
+    "checkpoint_seconds": 30.0,
     "precision": "float32",
     "devices": 1,
     "xla": False,
@@ -315,6 +325,7 @@ def train(options: argparse.Namespace) -> int:
         run,
         batches,
         settings["resume"],
+        settings["checkpoint_seconds"],
         settings={k: v for k, v in settings.items() if k not in MAY_CHANGE},
         plan={"epochs": settings["epochs"], "steps": settings["steps"]},
         command=shlex.join(["kerasgan", *sys.argv[1:]]),
@@ -338,11 +349,9 @@ def _default_run(key, given):
 
 def _recorded_settings(run, about, given):
     """Return the settings of the run to resume; raise UserError where other ones were given."""
-    from kerasgan.callbacks import record
-
     if not (run / "run.json").is_file():
         raise UserError(f"There is nothing to resume in {run}: start it without --resume.")
-    recorded = record.read(run)
+    recorded = run_folder.read(run)
     if recorded["variant"] != about.key:
         raise UserError(f"{run} is a run of {recorded['variant']}, not of {about.key}.")
     if "settings" not in recorded:
@@ -396,7 +405,7 @@ def generate(options: argparse.Namespace) -> int:
         raise UserError(f"{output} exists: choose another --output, or replace it with --overwrite.")
 
     _tensorflow()
-    from kerasgan.load import load
+    from kerasgan.saved_model import load
 
     model = load(options.model)
     images, labels = _sampled(model, options)

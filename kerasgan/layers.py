@@ -66,7 +66,7 @@ class Noise(keras.layers.Layer):
     def seed(self) -> tf.Tensor:
         """Count one more draw and return its int64[2] seed for tf.random.stateless_*, the same on all replicas."""
         state = tf.convert_to_tensor(self.state)
-        self.state.assign(state + [0, 1])
+        self.state.assign(state + tf.constant([0, 1], tf.int64))
         return state
 
     def _rows(self, draw, shape):
@@ -156,7 +156,7 @@ class ImagePool(keras.layers.Layer):
         super().__init__(dtype="float32", **kwargs)
         self.capacity = capacity
         self.noise = Noise()
-        state = dict(initializer="zeros", trainable=False, aggregation="only_first_replica")
+        state = {"initializer": "zeros", "trainable": False, "aggregation": "only_first_replica"}
         self.images = self.add_weight(name="images", shape=(capacity, *image_shape), dtype="float32", **state)
         self.filled = self.add_weight(name="filled", shape=(), dtype="int64", **state)
         self.built = True

@@ -19,6 +19,10 @@ from kerasgan.data.batches import Batches
 from kerasgan.errors import UserError
 from kerasgan.layers import Noise
 
+# TensorFlow 2.21's dependency optimizer lets a step that moves a weight twice (two critic steps) compute one gradient
+# of some thirty with the weight of the step after: a race that also makes runs differ. It saves no measurable time.
+tf.config.optimizer.set_experimental_options({"dependency_optimization": False})
+
 
 class GenerativeModel(keras.Model):
     """A model that learns to make images.

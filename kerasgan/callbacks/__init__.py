@@ -31,11 +31,16 @@ __all__ = [
 
 
 def standard(
-    run: str | os.PathLike, data: Batches, resume: bool = False, **settings: Any
+    run: str | os.PathLike,
+    data: Batches,
+    resume: bool = False,
+    checkpoint_seconds: float = 30.0,
+    **settings: Any,
 ) -> list[keras.callbacks.Callback]:
     """Return all that a run folder is made of, for fit().
 
     run: the folder, which must not exist yet; with `resume`, one that an earlier fit() wrote and this one continues
+    checkpoint_seconds: time between checkpoints
     settings: what else to keep in run.json
 
     Raises UserError for a run that exists, or with `resume` for one that does not or had other settings.
@@ -45,7 +50,7 @@ def standard(
         StopWhenNotFinite(run),
         Snapshots(run, data),
         History(run),
-        Checkpoints(run),
+        Checkpoints(run, checkpoint_seconds),
         Export(run),
         StopOnSignal(),
     ]

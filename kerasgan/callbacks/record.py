@@ -13,6 +13,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from kerasgan import run_folder
 from kerasgan.data.batches import Batches
 from kerasgan.errors import UserError
 
@@ -42,17 +43,17 @@ class Record(keras.callbacks.Callback):
         self._check_space()
 
     def on_train_end(self, logs=None):
-        record = read(self.run)
+        record = run_folder.read(self.run)
         record |= {"steps": int(self.model.step.numpy()), "epochs": self.params["epochs"], "ended": _now()}
         record["weights_sha256"] = weights_sha256(self.model)
-        _write(self.run, record)
+        run_folder.write(self.run, record)
 
     def _make_folder(self, record):
         """Let folder and run.json appear at once: whoever finds the one finds the other."""
         part = self.run.with_name(f".{self.run.name}.{os.getpid()}")
         try:
             part.mkdir(parents=True)
-            _write(part, record)
+            run_folder.write(part, record)
             part.rename(self.run)
         except OSError as error:
             shutil.rmtree(part, ignore_errors=True)
@@ -61,7 +62,7 @@ class Record(keras.callbacks.Callback):
             ) from None
 
     def _check_same(self, about):
-        recorded = read(self.run)
+        recorded = run_folder.read(self.run)
         about = json.loads(json.dumps(about))
         for part in ("variant", "hyperparameters", "optimizers", "precision", "data", "seed"):
             if recorded[part] != about[part]:
@@ -87,19 +88,10 @@ class Export(keras.callbacks.Callback):
     def on_train_end(self, logs=None):
         folder, part = self.run / "saved_model", self.run / "saved_model.part"
         shutil.rmtree(part, ignore_errors=True)
-        record = read(self.run)
+        record = run_folder.read(self.run)
         self.model.export(part, data=record["data"], seed=record["seed"])
         shutil.rmtree(folder, ignore_errors=True)
         part.rename(folder)
-
-
-def read(run: str | os.PathLike) -> dict[str, Any]:
-    """Return run.json. Raises UserError if it is missing or is none."""
-    path = Path(run) / "run.json"
-    try:
-        return json.loads(path.read_text())
-    except (OSError, ValueError) as error:
-        raise UserError(f"{path} cannot be read: {error}.") from None
 
 
 def weights_sha256(model: keras.Model) -> str:
@@ -108,12 +100,6 @@ def weights_sha256(model: keras.Model) -> str:
     for w in model.weights:
         digest.update(np.ascontiguousarray(w.numpy()).tobytes())
     return digest.hexdigest()
-
-
-def _write(run, record):
-    part = run / "run.json.part"
-    part.write_text(json.dumps(record, indent=2) + "\n")
-    os.replace(part, run / "run.json")
 
 
 def _now():

@@ -47,7 +47,7 @@ class StopAt(keras.callbacks.Callback):
 
 
 class StopOnSignal(keras.callbacks.Callback):
-    """On Ctrl-C or SIGTERM, end training after the current step, so that all is written; on a second Ctrl-C, at once."""
+    """On Ctrl-C or SIGTERM, end training after the current step, so that all is written; on a second one, at once."""
 
     def on_train_begin(self, logs=None):
         self.before = {}

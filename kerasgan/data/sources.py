@@ -18,7 +18,7 @@ from kerasgan.errors import UserError, nearest
 
 @dataclasses.dataclass
 class Source:
-    """uint8 `images`[n, height, width, channel] (an array, or files read when asked for) and int32 `labels`, or None."""
+    """uint8 `images`[n, height, width, channel], in memory or in files, and int32 `labels` of them, or None."""
 
     images: Any
     labels: np.ndarray | None

@@ -81,5 +81,5 @@ def discriminator(image_shape, width, normalization=batch_normalization, bias=Tr
         filters = min(width * 2**i, 8 * width)
         x = layers.Conv2D(filters, 4, 2, "same", use_bias=i == 0, kernel_initializer=normal())(x)
         x = layers.LeakyReLU(0.2)(normalization()(x) if i else x)
-    x = layers.Dense(1, use_bias=bias, kernel_initializer=normal())(layers.Flatten()(x))
-    return keras.Model(image, layers.Activation("linear", dtype="float32")(x), name=name)
+    x = layers.Dense(1, use_bias=bias, kernel_initializer=normal(), dtype="float32")(layers.Flatten()(x))
+    return keras.Model(image, x, name=name)

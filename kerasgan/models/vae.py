@@ -75,13 +75,10 @@ class VAE(GenerativeModel):
         return self(mean)
 
     def snapshot(self, batch):
-        """Rows: images, their reconstructions, and samples of the prior, twice."""
-        x = batch[:16]
-        rows = [x, self.reconstruct(x), self(self.prior(len(x), seed=0))]
-        half = len(x) // 2
-        return (
-            tf.stack([row[:half] for row in rows] + [row[half : 2 * half] for row in rows]) if half else tf.stack(rows)
-        )
+        """Rows: images, their reconstructions, and then samples of the prior."""
+        x = batch[:8]
+        samples = self(self.prior(4 * len(x), seed=0))
+        return tf.stack([x, self.reconstruct(x), *tf.split(samples, 4)])
 
     def endpoints(self):
         image = tf.TensorSpec((None, *self.image_shape), tf.uint8, "images")

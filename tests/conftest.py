@@ -1,0 +1,85 @@
+"""Small settings of every variant, small data for it, and what tests of all variants share."""
+
+import os
+
+os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
+
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from kerasgan.data import Batches
+from kerasgan.models import MODELS
+
+CPU = tf.config.list_physical_devices("CPU")[0]
+tf.config.set_logical_device_configuration(CPU, [tf.config.LogicalDeviceConfiguration()] * 2)
+
+SHAPE = (12, 8, 1)
+CLASSES = 3
+SMALL = {
+    "gan": {"latent_dim": 4, "width": 8},
+    "dcgan": {"latent_dim": 4, "width": 4},
+    "cgan": {"latent_dim": 4, "classes": CLASSES},
+    "wgan_gp": {"latent_dim": 4, "width": 4, "n_critic": 2},
+    "cyclegan": {"width": 4, "blocks": 1, "total_steps": 8},
+    "vae": {"latent_dim": 4, "width": 8},
+}
+
+DATA = Path(os.environ.get("KERASGAN_TEST_DATA", Path(__file__).parents[2] / "shared" / "data"))
+
+
+def every_variant(f):
+    """Run a test once for each variant; those of one variant share a process, and with it what they trace."""
+    groups = [pytest.param(key, marks=pytest.mark.xdist_group(key)) for key in SMALL]
+    return pytest.mark.parametrize("key", groups)(f)
+
+
+def small_model(key, shape=SHAPE, seed=0, **compile_arguments):
+    keras.utils.set_random_seed(seed)
+    model = MODELS[key](image_shape=shape, **SMALL[key])
+    model.compile(**compile_arguments)
+    return model
+
+
+def small_batches(key, shape=SHAPE, batch_size=4, examples=32):
+    """8 batches of random pixels of what the variant takes."""
+    rng = np.random.default_rng(0)
+
+    def pixels():
+        return rng.integers(0, 256, (examples, *shape), np.uint8)
+
+    takes = MODELS[key].takes
+    labels = rng.integers(0, CLASSES, examples).astype(np.int32)
+    columns = {"images": (pixels(),), "labelled": (pixels(), labels), "domains": (pixels(), pixels())}[takes]
+    return Batches(columns, takes, batch_size, classes=CLASSES, about={"name": "random pixels"})
+
+
+def one_batch(model, key, shape=SHAPE, batch_size=4):
+    batches = small_batches(key, shape, batch_size)
+    return next(iter(batches.stream(lambda: 0, model.batches_per_step)))
+
+
+def values(variables):
+    return [v.numpy() for v in variables]
+
+
+def assert_same(ours, theirs):
+    for a, b in zip(ours, theirs, strict=True):
+        np.testing.assert_array_equal(a.numpy(), b.numpy(), err_msg=a.path)
+
+
+@pytest.fixture(autouse=True)
+def _float32_again():
+    yield
+    keras.config.set_dtype_policy("float32")
+
+
+@pytest.fixture(scope="session")
+def real_data():
+    """The folder of real data sets that the whole suite can do without."""
+    if not DATA.is_dir():
+        pytest.skip(f"no real data at {DATA}: set KERASGAN_TEST_DATA to a folder with tfds/mnist and facades")
+    return DATA
