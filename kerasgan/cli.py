@@ -333,7 +333,7 @@ def train(options: argparse.Namespace) -> int:
     if settings["steps"]:
         watching.append(callbacks.StopAt(settings["steps"]))
     model.fit(batches, epochs=epochs, callbacks=watching)
-    _print_what_was_written(run, about, model)
+    _print_what_was_written(run, model, epochs)
     return 0
 
 
@@ -379,7 +379,7 @@ def _strategy(tf, devices, xla):
     return tf.distribute.MirroredStrategy([gpu.name for gpu in gpus[:n]])
 
 
-def _print_what_was_written(run, about, model):
+def _print_what_was_written(run, model, epochs):
     last = max((run / "snapshots").glob("*.png"))
     print(f"\n{int(model.step.numpy())} steps done. In {run}:")
     print(f"  {last.relative_to(run)}, timeline.gif    what it makes, and how it learnt to")
@@ -389,7 +389,8 @@ def _print_what_was_written(run, about, model):
     if "sample" in model.endpoints():
         print(f"  kerasgan generate {run} -n 64 --seed 0 -o {run}/samples.png")
     print(f"  tensorboard --logdir {run}/tensorboard")
-    print(f"  kerasgan train {about.key} --run {run} --resume --epochs MORE")
+    more = "" if "total_steps" in model.hyperparameters else f" --epochs {2 * epochs}"
+    print(f"  kerasgan train {model.describe()['variant']} --run {run} --resume{more}")
 
 
 # ---- kerasgan generate ----------------------------------------------------------------------------------------------

@@ -74,12 +74,6 @@ class GenerativeModel(keras.Model):
             ),
         }
 
-    def test_step(self, batch):
-        raise UserError(
-            f"{type(self).__name__} has no loss that means something on held-out data: its losses only say how "
-            "its players stand against each other. Leave out validation_data, and look at the snapshots."
-        )
-
     # ---- what train_step calls -----------------------------------------------------------------------------
 
     def minimize(self, player: str, loss: tf.Tensor, tape: tf.GradientTape) -> None:
@@ -192,7 +186,15 @@ class GenerativeModel(keras.Model):
             kwargs.setdefault("shuffle", False)  # the stream shuffles; Keras would only warn that it cannot
             self._check_batches(x)
             x = x.stream(lambda: int(self.step.numpy()), self.batches_per_step)
+        if kwargs.get("validation_data") is not None:
+            self._check_can_evaluate()  # now, not after the first epoch
+            kwargs["validation_data"] = self._in_order(kwargs["validation_data"])
         return super().fit(x, *args, **kwargs)
+
+    def evaluate(self, x=None, *args, **kwargs):
+        """Return the held-out loss as keras.Model.evaluate() does. Raises UserError for players without one."""
+        self._check_can_evaluate()
+        return super().evaluate(self._in_order(x), *args, **kwargs)
 
     def make_train_function(self, force=False):
         """Pass over `steps_to_skip` steps first: those of a broken epoch that were taken before a checkpoint."""
@@ -269,7 +271,7 @@ class GenerativeModel(keras.Model):
             "variant": type(self).__module__.rpartition(".")[2],
             "paper": self.paper,
             "hyperparameters": self.hyperparameters,
-            "optimizers": {name: o.get_config() for name, o in self.optimizers.items()},
+            "optimizers": {name: _described(o) for name, o in self.optimizers.items()},
             "precision": self.dtype_policy.name,
             "steps": int(self.step.numpy()),
             "images": {
@@ -298,6 +300,19 @@ class GenerativeModel(keras.Model):
             if len(movers[id(w)]) != 1:
                 found = " and ".join(movers[id(w)]) or "no player"
                 raise UserError(f"{w.path} is moved by {found}; it needs exactly one.")
+
+    def _check_can_evaluate(self) -> None:
+        if "test_step" not in vars(type(self)):
+            raise UserError(
+                f"{type(self).__name__} has no loss that means something on held-out data: its losses only say how "
+                "its players stand against each other. Leave out validation_data, and look at the snapshots."
+            )
+
+    def _in_order(self, data: Any) -> Any:
+        if not isinstance(data, Batches):
+            return data
+        self._check_batches(data)
+        return data.in_order()
 
     def _check_batches(self, batches: Batches) -> None:
         name = type(self).__name__
@@ -336,6 +351,13 @@ class _Optimizers:
     def __init__(self, optimizers):
         self.optimizers = optimizers
         self.variables = [v for o in optimizers for v in o.variables]  # model.summary() counts them
+
+
+def _described(optimizer):
+    """Return an optimizer's class and settings, without the name that Keras counts up in each process."""
+    inner = getattr(optimizer, "inner_optimizer", optimizer)
+    config = {name: value for name, value in inner.get_config().items() if name != "name" and value is not None}
+    return {"class": type(inner).__name__, **config}
 
 
 def _trainable(networks):

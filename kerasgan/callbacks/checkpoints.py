@@ -29,6 +29,8 @@ class Checkpoints(keras.callbacks.Callback):
         self.means = None
 
     def on_train_begin(self, logs=None):
+        if self.params["steps"] is None:
+            raise UserError("Checkpoints need to know the length of an epoch: give fit() steps_per_epoch.")
         for broken in self.folder.glob("*_temp"):
             shutil.rmtree(broken)
         state = [v.value for v in self.model.state()]
@@ -47,7 +49,7 @@ class Checkpoints(keras.callbacks.Callback):
 
     def on_train_batch_end(self, batch, logs=None):
         # not on the last step of an epoch: a run that went on from there would miss what on_epoch_end writes
-        if time.monotonic() > self.saved_at + self.seconds and self._step() % self._steps_per_epoch():
+        if time.monotonic() > self.saved_at + self.seconds and self._step() % self.params["steps"]:
             self._save()
 
     def on_epoch_end(self, epoch, logs=None):
@@ -61,13 +63,17 @@ class Checkpoints(keras.callbacks.Callback):
     def _save(self):
         if self._step() != self.saved_step:
             check_finite(self.model, self.manager.latest_checkpoint)
-            self.manager.save(checkpoint_number=self._step())
+            try:
+                self.manager.save(checkpoint_number=self._step())
+            except tf.errors.OpError as error:
+                kept = self.manager.latest_checkpoint
+                raise UserError(f"Cannot write to {self.folder}: {error.message} {kept} is kept.") from None
         self.saved_step, self.saved_at = self._step(), time.monotonic()
 
     def _restore(self):
         self.manager.checkpoint.restore(self.manager.latest_checkpoint).assert_consumed()
         self.saved_step, self.saved_at = self._step(), time.monotonic()
-        epoch, steps_taken = divmod(self._step(), self._steps_per_epoch())
+        epoch, steps_taken = divmod(self._step(), self.params["steps"])
         self.model._initial_epoch = epoch  # as keras.callbacks.BackupAndRestore does
         self.model.steps_to_skip = steps_taken
         if steps_taken:
@@ -75,11 +81,6 @@ class Checkpoints(keras.callbacks.Callback):
 
     def _step(self):
         return int(self.model.step.numpy())
-
-    def _steps_per_epoch(self):
-        if self.params["steps"] is None:
-            raise UserError("Checkpoints need to know the length of an epoch: give fit() steps_per_epoch.")
-        return self.params["steps"]
 
     def _mean_variables(self):
         return [v for mean in self.model.metrics for v in mean.variables]

@@ -59,19 +59,31 @@ class Batches:
         """Return the first n examples as one batch, in the order they came: what snapshots are made of."""
         return self._tensors([column[np.arange(min(n, len(column)))] for column in self.columns])
 
+    def in_order(self) -> tf.data.Dataset:
+        """Return a dataset of all examples as they came, once, with a last batch that may be smaller."""
+        starts = range(0, self.examples, self.batch_size)
+        return self._dataset(
+            lambda: (
+                tuple(column[np.arange(start, min(start + self.batch_size, len(column)))] for column in self.columns)
+                for start in starts
+            ),
+            None,
+        ).apply(tf.data.experimental.assert_cardinality(len(starts)))
+
     def stream(self, first_step: Callable[[], int], batches_per_step: int = 1) -> tf.data.Dataset:
         """Return an endless dataset of batches; each time it is iterated, it starts at `first_step()`."""
         size = self.batch_size * batches_per_step
+        return self._dataset(lambda: self._numpy_batches(first_step(), batches_per_step), size)
+
+    def _dataset(self, columns_of_batches, size):
         kinds = [np.uint8 if len(column.shape) == 4 else np.int32 for column in self.columns]
         signature = tuple(
             tf.TensorSpec((size, *column.shape[1:]), kind) for column, kind in zip(self.columns, kinds, strict=True)
         )
-        stream = tf.data.Dataset.from_generator(
-            lambda: self._numpy_batches(first_step(), batches_per_step), output_signature=signature
-        )
+        batches = tf.data.Dataset.from_generator(columns_of_batches, output_signature=signature)
         options = tf.data.Options()
         options.autotune.enabled = False  # its thread holds up the end of fit() for seconds
-        return stream.map(lambda *columns: self._tensors(columns)).prefetch(2).with_options(options)
+        return batches.map(lambda *columns: self._tensors(columns)).prefetch(2).with_options(options)
 
     def _numpy_batches(self, step: int, batches_per_step: int) -> Iterator[tuple[np.ndarray, ...]]:
         """Yield the columns of each batch from `step` on."""

@@ -104,7 +104,7 @@ def tensorflow_dataset(
     )
     classes = features[labels_key].num_classes if labels_key else None
     about = {"name": name, "split": split, "version": str(builder.version), "examples": len(images)}
-    return Source(_fitted(images, image_size, channels), labels, classes, about)
+    return Source(images, labels, classes, about)
 
 
 def folder(path: str | os.PathLike, image_size: tuple[int, int] = (64, 64), channels: int | None = None) -> Source:
@@ -181,15 +181,18 @@ def _download(builder, name):
 
 def _read(dataset, images_key, labels_key, image_size, channels):
     """Return all images of a dataset as one array, at the size of the first unless `image_size` is given."""
+    if dataset.element_spec[images_key].dtype != "uint8":
+        raise UserError(f"The images are {dataset.element_spec[images_key].dtype}; only uint8 can be trained on.")
+    if dataset.element_spec[images_key].shape.is_fully_defined():
+        dataset = dataset.batch(1024)  # a hundred times fewer calls
+    else:
+        dataset = dataset.batch(1)
     images, labels = [], []
-    for example in dataset.as_numpy_iterator():
-        image = example[images_key]
-        if image.dtype != np.uint8:
-            raise UserError(f"The images are {image.dtype}; only uint8 images can be trained on.")
-        size = image_size or (images[0].shape[:2] if images else image.shape[:2])
-        images.append(_fitted(image[None], size, channels)[0])
-        labels.append(example[labels_key] if labels_key else 0)
-    return np.stack(images), np.array(labels, np.int32) if labels_key else None
+    for examples in dataset.as_numpy_iterator():
+        size = image_size or (images[0].shape[1:3] if images else None)
+        images.append(_fitted(examples[images_key], size, channels))
+        labels.append(examples[labels_key] if labels_key else None)
+    return np.concatenate(images), np.concatenate(labels).astype(np.int32) if labels_key else None
 
 
 def _fitted(images, image_size, channels):

@@ -1,0 +1,236 @@
+"""What a run folder holds, and what ends a run."""
+
+import json
+import os
+import signal
+import types
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from conftest import SHAPE, assert_same, small_batches, small_model
+from PIL import Image
+
+import kerasgan
+from kerasgan import callbacks
+from kerasgan.callbacks import record
+from kerasgan.errors import Diverged, UserError
+
+
+def fit(run, key="gan", epochs=2, resume=False, more=(), seed=0, **standard):
+    model = small_model(key, seed=seed)
+    batches = small_batches(key)
+    watching = callbacks.standard(run, batches, resume, **standard)
+    model.fit(batches, epochs=epochs, verbose=0, callbacks=[*watching, *more])
+    return model
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("runs") / "gan"
+    return folder, fit(folder, note="a test")
+
+
+def test_a_run_folder_holds_what_the_design_says(run):
+    folder, model = run
+    assert sorted(p.name for p in folder.iterdir()) == [
+        "checkpoints",
+        "history.csv",
+        "losses.png",
+        "run.json",
+        "saved_model",
+        "snapshots",
+        "tensorboard",
+        "timeline.gif",
+    ]
+    assert sorted(p.name for p in (folder / "snapshots").iterdir()) == ["00000.png", "00001.png", "00002.png"]
+    grid = Image.open(folder / "snapshots/00002.png")
+    assert grid.size == (8 * (SHAPE[1] + 2) + 2, 8 * (SHAPE[0] + 2) + 2)
+    assert Image.open(folder / "timeline.gif").n_frames == 3
+    assert Image.open(folder / "losses.png").size[0] == 800
+
+
+def test_run_json_says_all_that_is_needed_to_repeat_the_run(run):
+    folder, model = run
+    about = json.loads((folder / "run.json").read_text())
+    assert about["variant"] == "gan"
+    assert about["hyperparameters"] == {"image_shape": [12, 8, 1], "latent_dim": 4, "width": 8, "minimax": False}
+    assert about["optimizers"]["generator"]["learning_rate"] == pytest.approx(2e-4)
+    assert about["data"] == {"name": "random pixels", "takes": "images", "batch_size": 4}
+    assert (about["seed"], about["precision"], about["steps"], about["epochs"]) == (0, "float32", 16, 2)
+    assert set(about["versions"]) == {"kerasgan", "keras", "tensorflow", "numpy", "python"}
+    assert about["note"] == "a test"
+    assert about["weights_sha256"] == record.weights_sha256(model)
+    model_again = fit(folder.with_name("again"))
+    assert record.weights_sha256(model_again) == about["weights_sha256"]
+    assert record.weights_sha256(small_model("gan")) != about["weights_sha256"]
+
+
+def test_history_has_one_row_an_epoch(run):
+    folder, model = run
+    lines = (folder / "history.csv").read_text().splitlines()
+    assert lines[0] == "epoch,step,d_loss,g_loss,discriminator_learning_rate,generator_learning_rate"
+    assert [line.split(",")[:2] for line in lines[1:]] == [["1", "8"], ["2", "16"]]
+    assert [float(line.split(",")[2]) for line in lines[1:]] == pytest.approx(model.history.history["d_loss"])
+
+
+def test_tensorboard_has_named_scalars_and_pictures(run):
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    folder, _ = run
+    tags = {}
+    for file in (folder / "tensorboard").iterdir():
+        events = EventAccumulator(str(file), size_guidance={"tensors": 0})
+        events.Reload()
+        for tag in events.Tags()["tensors"]:
+            tags.setdefault(tag, []).extend(e.step for e in events.Tensors(tag))
+    assert tags == {
+        "snapshot": [0, 8, 16],
+        "losses/d_loss": [8, 16],
+        "losses/g_loss": [8, 16],
+        "learning_rate/discriminator": [8, 16],
+        "learning_rate/generator": [8, 16],
+    }
+
+
+def test_the_saved_model_of_a_run_loads(run):
+    folder, model = run
+    loaded = kerasgan.load(folder)
+    images = loaded.sample(n=3, seed=1)
+    assert images.shape == (3, *SHAPE)
+    assert images.dtype == np.uint8
+    expected = tf.function(model.endpoints()["sample"][0])(3, 1)
+    np.testing.assert_array_equal(images, expected)
+    with pytest.raises(AttributeError, match="gan can sample, decode, not translate"):
+        loaded.translate(images=images)
+    assert loaded.about["data"]["name"] == "random pixels"
+
+
+def test_a_run_is_never_overwritten(run):
+    folder, _ = run
+    before = (folder / "run.json").read_bytes()
+    with pytest.raises(UserError, match="exists: continue it with --resume"):
+        fit(folder)
+    assert (folder / "run.json").read_bytes() == before
+
+
+def test_there_must_be_something_to_resume(tmp_path):
+    with pytest.raises(UserError, match="nothing to resume"):
+        fit(tmp_path / "none", resume=True)
+
+
+def test_other_hyperparameters_cannot_be_resumed(run):
+    folder, _ = run
+    keras.utils.set_random_seed(0)
+    other = kerasgan.models.GAN(image_shape=SHAPE, latent_dim=4, width=9)
+    other.compile()
+    batches = small_batches("gan")
+    with pytest.raises(UserError, match=r"another hyperparameters: width \(it was 8, not 9\)"):
+        other.fit(batches, epochs=3, verbose=0, callbacks=callbacks.standard(folder, batches, resume=True))
+    with pytest.raises(UserError, match="another optimizers: generator"):
+        changed = small_model("gan", generator=keras.optimizers.Adam(1e-3))
+        changed.fit(batches, epochs=3, verbose=0, callbacks=callbacks.standard(folder, batches, resume=True))
+
+
+def test_a_finished_run_goes_on_with_more_epochs(run):
+    folder, model = run
+    more = fit(folder.with_name("longer"), epochs=3)
+    fit(folder.with_name("part"), epochs=2)
+    resumed = fit(folder.with_name("part"), epochs=3, resume=True, seed=9)
+    assert_same(more.state(), resumed.state())
+    assert len((folder.with_name("part") / "history.csv").read_text().splitlines()) == 4
+
+
+def test_a_second_fit_takes_its_epochs_again(tmp_path):
+    model, batches = small_model("gan"), small_batches("gan")
+    for _ in range(2):
+        model.fit(batches, epochs=1, verbose=0, callbacks=[callbacks.Checkpoints(tmp_path / "run")])
+    assert int(model.step.numpy()) == 8  # the run had ended: there was nothing left of its one epoch
+    model.fit(batches, epochs=1, verbose=0)
+    assert int(model.step.numpy()) == 16
+
+
+class Poison(keras.callbacks.Callback):
+    """Break a player's first weight before the given step."""
+
+    def __init__(self, player, step):
+        super().__init__()
+        self.player, self.at = player, step
+
+    def on_train_batch_begin(self, batch, logs=None):
+        if int(self.model.step.numpy()) == self.at:
+            w = self.model.weights_of(self.player)[0]
+            w.assign(w.numpy() * np.nan)
+
+
+def test_a_loss_that_is_not_finite_stops_the_run_and_keeps_the_last_good_checkpoint(tmp_path):
+    folder = tmp_path / "run"
+    with pytest.raises(Diverged) as error:
+        fit(folder, "vae", epochs=3, more=[Poison("autoencoder", 11)], checkpoint_seconds=0)
+    assert "At step 12 the loss of the autoencoder is nan" in str(error.value)
+    assert "\n" not in str(error.value)
+    last = tf.train.latest_checkpoint(str(folder / "checkpoints"))
+    assert last.endswith("ckpt-11")
+    assert f"The last good checkpoint is {last}" in str(error.value)
+    resumed = fit(folder, "vae", epochs=3, resume=True)
+    assert_same(resumed.state(), fit(tmp_path / "healthy", "vae", epochs=3).state())
+
+
+def test_weights_that_are_not_finite_are_never_saved(tmp_path):
+    model = small_model("gan")
+    w = model.weights_of("generator")[0]
+    w.assign(w.numpy() * np.inf)
+    saving = callbacks.Checkpoints(tmp_path)
+    saving.set_model(model)
+    saving.set_params({"steps": 8})
+    with pytest.raises(Diverged, match="is not finite after step 0. There is no checkpoint before it"):
+        saving.on_train_begin()
+    assert tf.train.latest_checkpoint(str(tmp_path / "checkpoints")) is None
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_the_run_with_everything_written_and_resumable(tmp_path, number):
+    before = signal.getsignal(number)
+    press = keras.callbacks.LambdaCallback(
+        on_train_batch_end=lambda batch, logs: os.kill(os.getpid(), number) if batch == 2 else None
+    )
+    stopped = fit(tmp_path / "run", epochs=3, more=[press])
+    assert signal.getsignal(number) == before
+    assert int(stopped.step.numpy()) == 3
+    assert kerasgan.load(tmp_path / "run").about["steps"] == 3
+    assert (tmp_path / "run/timeline.gif").exists()
+    resumed = fit(tmp_path / "run", epochs=3, resume=True)
+    assert_same(resumed.state(), fit(tmp_path / "whole", epochs=3).state())
+    assert (tmp_path / "run/history.csv").read_text() == (tmp_path / "whole/history.csv").read_text()
+
+
+def test_a_checkpoint_that_was_cut_off_is_swept_away(tmp_path):
+    (tmp_path / "checkpoints/ckpt-3_temp").mkdir(parents=True)
+    small = small_model("gan")
+    small.fit(small_batches("gan"), verbose=0, callbacks=[callbacks.Checkpoints(tmp_path)])
+    assert not list((tmp_path / "checkpoints").glob("*_temp"))
+
+
+def test_a_folder_that_cannot_be_written_is_an_error_before_training(tmp_path):
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(UserError, match=r"Cannot write to .*file/run: Not a directory"):
+        fit(tmp_path / "file/run")
+
+
+def test_a_disk_without_space_is_an_error_before_training(tmp_path, monkeypatch):
+    monkeypatch.setattr(record.shutil, "disk_usage", lambda path: types.SimpleNamespace(free=2**20))
+    model = small_model("gan")
+    batches = small_batches("gan")
+    with pytest.raises(UserError, match="its disk has 1 MiB left"):
+        model.fit(batches, verbose=0, callbacks=callbacks.standard(tmp_path / "run", batches))
+    assert int(model.step.numpy()) == 0
+
+
+def test_checkpoints_need_the_length_of_an_epoch(tmp_path):
+    model = small_model("gan")
+    unknown = tf.data.Dataset.from_generator(
+        lambda: iter([np.zeros((4, *SHAPE), np.float32)] * 3), output_signature=tf.TensorSpec((4, *SHAPE), tf.float32)
+    )
+    with pytest.raises(UserError, match="give fit.. steps_per_epoch"):
+        model.fit(unknown, verbose=0, shuffle=False, callbacks=[callbacks.Checkpoints(tmp_path)])

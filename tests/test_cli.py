@@ -1,0 +1,298 @@
+"""The command line: what it prints, what it writes, and one line for every mistake."""
+
+import json
+import os
+import random
+import re
+import shutil
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+from conftest import SMALL
+from PIL import Image
+
+from kerasgan.cli import main
+from kerasgan.models import MODELS
+
+KERASGAN = [sys.executable, "-m", "kerasgan.cli"]
+SMALL_OPTIONS = {
+    "gan": ["--width", "8"],
+    "dcgan": ["--width", "4"],
+    "cgan": ["--latent-dim", "4"],
+    "wgan_gp": ["--width", "4", "--n-critic", "2"],
+    "vae": ["--width", "8"],
+    "cyclegan": ["--width", "4", "--blocks", "1"],
+}
+
+
+@pytest.fixture(autouse=True)
+def _elsewhere(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+
+def data_options(key, folder):
+    """Small data that a variant can be trained on."""
+    if MODELS[key].takes != "domains":
+        return ["--data", "digits", "--image-size", "8", "--batch-size", "32"]
+    rng = np.random.default_rng(0)
+    folder = folder / "domains"
+    for domain in "ab":
+        (folder / domain).mkdir(exist_ok=True, parents=True)
+        for i in range(12):
+            Image.fromarray(rng.integers(0, 256, (8, 8), np.uint8)).save(folder / domain / f"{i}.png")
+    return ["--data", str(folder), "--image-size", "8", "--batch-size", "1"]
+
+
+def kerasgan(*arguments, **kwargs):
+    return subprocess.run([*KERASGAN, *map(str, arguments)], capture_output=True, text=True, timeout=300, **kwargs)
+
+
+# ---- answers at once ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["list"], ["list", "--json"], ["train", "dcgan", "--help"]], ids=str)
+def test_help_and_lists_do_not_import_tensorflow(arguments):
+    script = (
+        "import sys; from kerasgan.cli import main\n"
+        "try: main(sys.argv[1:])\nexcept SystemExit: pass\n"
+        "assert not {'tensorflow', 'keras', 'matplotlib'} & set(sys.modules), 'slow'"
+    )
+    subprocess.run([sys.executable, "-c", script, *arguments], check=True, stdout=subprocess.DEVNULL)
+
+
+def test_help_and_lists_answer_in_half_a_second():
+    def seconds(arguments):
+        start = time.monotonic()
+        subprocess.run([*KERASGAN, *arguments], check=True, stdout=subprocess.DEVNULL)
+        return time.monotonic() - start
+
+    for arguments in (["--help"], ["list"], ["train", "dcgan", "--help"]):
+        assert min(seconds(arguments) for _ in range(5)) < 0.5
+
+
+def test_list_names_every_variant(capsys):
+    assert main(["list"]) == 0
+    text = capsys.readouterr().out
+    assert main(["list", "--json"]) == 0
+    listed = json.loads(capsys.readouterr().out)
+    assert [v["key"] for v in listed] == list(MODELS)
+    for v in listed:
+        assert v["key"] in text
+        assert v["summary"] in text
+        assert v["name"] == MODELS[v["key"]].__name__
+
+
+@pytest.mark.parametrize("key", list(SMALL))
+def test_help_shows_every_constructor_argument(key, capsys):
+    with pytest.raises(SystemExit):
+        main(["train", key, "--help"])
+    text = " ".join(capsys.readouterr().out.split())
+    for name in set(SMALL[key]) | {"data", "image-size", "seed", "resume", "precision", "xla"}:
+        assert f"--{name.replace('_', '-')} " in text
+
+
+# ---- one run, from training to images -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("key", list(SMALL))
+def test_train_then_use(key, tmp_path, monkeypatch):
+    done = kerasgan("train", key, *data_options(key, tmp_path), *SMALL_OPTIONS[key], "--steps", 4)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+    (run,) = (tmp_path / "runs").iterdir()
+    for told in ("timeline.gif", "losses.png", "history.csv", "saved_model"):
+        assert told in done.stdout
+        assert (run / told).exists()
+    assert json.loads((run / "run.json").read_text())["steps"] == 4
+
+    commands = [line.split() for line in done.stdout.partition("Next:")[2].splitlines() if line.strip()]
+    assert [c[0] for c in commands][-2:] == ["tensorboard", "kerasgan"]
+    assert kerasgan(*commands[-1][1:]).returncode == 0
+    steps = json.loads((run / "run.json").read_text())["steps"]
+    assert steps == 4 if key == "cyclegan" else steps > 4  # whose learning rate has reached zero
+    if "sample" not in json.loads((run / "saved_model/kerasgan.json").read_text())["verbs"]:
+        assert kerasgan("generate", run).returncode == 2
+        return
+    (generate,) = [c for c in commands if c[:2] == ["kerasgan", "generate"]]
+    assert main(generate[1:]) == 0
+    assert Image.open(run / "samples.png").size == (8 * 10 + 2, 8 * 10 + 2)
+
+
+@pytest.fixture(scope="module")
+def conditional(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("cgan")
+    done = kerasgan("train", "cgan", *data_options("cgan", folder), "--steps", 2, "--run", folder / "run")
+    assert done.returncode == 0, done.stderr
+    return folder / "run"
+
+
+def test_generate_writes_a_grid_a_folder_or_an_npz(conditional, tmp_path):
+    assert main(["generate", str(conditional), "-n", "5", "-o", "grid.png"]) == 0
+    assert main(["generate", str(conditional), "-n", "5", "-o", "samples.npz"]) == 0
+    assert main(["generate", str(conditional), "-n", "5", "-o", "folder/"]) == 0
+    file = np.load("samples.npz")
+    assert file["images"].shape == (5, 8, 8, 1)
+    assert file["images"].dtype == np.uint8
+    assert file["labels"].tolist() == [0, 1, 2, 3, 4]
+    pictures = sorted((tmp_path / "folder").iterdir())
+    assert [p.name for p in pictures] == [f"0000{i}_label{i}.png" for i in range(5)]
+    for picture, image in zip(pictures, file["images"], strict=True):
+        np.testing.assert_array_equal(np.asarray(Image.open(picture)), image[..., 0])
+    grid = np.asarray(Image.open("grid.png"))
+    np.testing.assert_array_equal(grid[2:10, 2:10], file["images"][0, ..., 0])
+
+
+def test_same_seed_same_bytes(conditional, tmp_path):
+    for name, seed in (("a", 3), ("b", 3), ("c", 4)):
+        done = kerasgan("generate", conditional, "-n", 20, "--seed", seed, "-o", f"{name}.png")
+        assert done.returncode == 0, done.stderr
+    a, b, c = ((tmp_path / f"{name}.png").read_bytes() for name in "abc")
+    assert a == b != c
+
+
+def test_generate_takes_labels(conditional):
+    assert main(["generate", str(conditional), "-n", "7", "--labels", "3,1", "-o", "x.npz"]) == 0
+    assert np.load("x.npz")["labels"].tolist() == [3, 1, 3, 1, 3, 1, 3]
+
+
+def test_generate_overwrites_nothing_unless_told_to(conditional, tmp_path, capsys):
+    (tmp_path / "mine.png").write_text("mine")
+    assert main(["generate", str(conditional), "-o", "mine.png"]) == 2
+    assert "mine.png exists" in capsys.readouterr().err
+    assert (tmp_path / "mine.png").read_text() == "mine"
+    assert main(["generate", str(conditional), "-o", "mine.png", "--overwrite"]) == 0
+
+
+def test_a_run_without_a_number_gets_the_next_one(tmp_path):
+    for name in ("gan-digits", "gan-digits-2"):
+        done = kerasgan("train", "gan", *data_options("gan", tmp_path), "--width", 8, "--steps", 1)
+        assert done.returncode == 0, done.stderr
+        assert (tmp_path / "runs" / name / "run.json").exists()
+
+
+# ---- mistakes -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ("", "required: COMMAND"),
+        ("trian", "no command trian (did you mean train?)"),
+        ("train", "required: VARIANT"),
+        ("train dcgna", "no variant dcgna (did you mean dcgan?)"),
+        ("train dcgan --widht 3", "no option --widht (did you mean --width?)"),
+        ("train dcgan --width wide", "argument --width: invalid int value: 'wide'"),
+        ("train dcgan --image-size big", "big is no size"),
+        ("train dcgan --image-size 4", "DCGAN cannot make images of shape (4, 4, 1)"),
+        ("train dcgan --channels 2", "choose from 1, 3, 4"),
+        ("train dcgan --precision half", "choose from float32, mixed_bfloat16, mixed_float16"),
+        ("train dcgan --epochs 0", "0 is not a whole number from 1"),
+        ("train dcgan --epochs 1 --steps 1", "not allowed with argument"),
+        ("train dcgan --seed -1", "-1 is not a whole number from 0"),
+        ("train dcgan --data digit", "no data set digit (did you mean digits?)"),
+        ("train dcgan --data ./nowhere", "There is no folder nowhere"),
+        ("train dcgan --batch-size 2000", "There are 1797 examples; one step needs 2000"),
+        ("train wgan_gp --batch-size 400", "There are 1797 examples; one step needs 5 batches of 400"),
+        ("train cyclegan", "it needs folders trainA and trainB"),
+        ("train dcgan --devices 3", "TensorFlow sees 0"),
+        ("train dcgan --resume", "There is nothing to resume in runs/dcgan-digits"),
+        ("train dcgan --run taken", "taken exists: continue it with --resume, or choose another folder with --run"),
+        ("train dcgan --run taken --resume", "There is nothing to resume in taken"),
+        ("train dcgan --run file/run --steps 1 --image-size 8 --width 2", "Cannot write to file/run: Not a directory"),
+        ("generate nowhere", "There is no nowhere"),
+        ("generate taken", "taken is neither a run folder nor a SavedModel"),
+        ("generate taken -o x.jpg", "ends in .png or .npz"),
+        ("generate taken --labels a", "a is not a whole number"),
+    ],
+)
+def test_mistakes_get_one_line_and_exit_code_2(arguments, said, tmp_path, capsys):
+    (tmp_path / "taken").mkdir()
+    (tmp_path / "taken/mine.txt").write_text("mine")
+    (tmp_path / "file").write_text("mine")
+    assert main(arguments.split()) == 2
+    error = capsys.readouterr().err
+    assert said in error
+    assert error.startswith("kerasgan: ")
+    assert error.count("\n") == 1
+    assert (tmp_path / "taken/mine.txt").read_text() == (tmp_path / "file").read_text() == "mine"
+    assert not (tmp_path / "runs").exists()
+
+
+def test_mistakes_with_a_trained_model(conditional, capsys):
+    for arguments, said in [
+        (["generate", conditional, "--labels", "3,10"], "cgan knows labels 0 to 9, not 10"),
+        (["train", "gan", "--run", conditional, "--resume"], "is a run of cgan, not of gan"),
+        (
+            ["train", "cgan", "--run", conditional, "--resume", "--batch-size", "5"],
+            "started with --batch-size 32, not 5",
+        ),
+        (["train", "cgan", "--run", conditional, "--resume", "--latent-dim", "5"], "with --latent-dim 100, not 5"),
+        (
+            ["train", "cgan", "--run", conditional, "--resume", "--image-size", "9"],
+            "with --image-size [8, 8], not [9, 9]",
+        ),
+    ]:
+        assert main([str(a) for a in arguments]) == 2
+        error = capsys.readouterr().err
+        assert said in error
+        assert error.count("\n") == 1
+
+
+def test_no_traceback_and_no_notes_of_tensorflow(tmp_path):
+    done = kerasgan("train", "dcgan", "--data", "./nowhere")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert re.fullmatch(r"kerasgan: There is no folder nowhere: [^\n]+\n", done.stderr)
+
+
+def test_an_unreadable_image_is_named_and_does_not_stop_the_run(tmp_path):
+    data_options("cyclegan", tmp_path)
+    (tmp_path / "domains/a/0.png").write_text("nothing")
+    done = kerasgan(
+        "train", "gan", "--data", tmp_path / "domains/a", "--image-size", 8, "--batch-size", 4, "--steps", 1, "--width", 4
+    )
+    assert done.returncode == 0
+    assert f"Skipping {tmp_path}/domains/a/0.png" in done.stderr
+    assert "Skipped 1 of 12 images" in done.stderr
+
+
+# ---- killed at any moment -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("key", ["cgan", "wgan_gp", "cyclegan"])
+def test_a_run_killed_twice_ends_as_if_it_never_was(key, tmp_path):
+    options = [*data_options(key, tmp_path), *SMALL_OPTIONS[key], "--epochs", "4"]
+    done = kerasgan("train", key, *options, "--run", "whole")
+    assert done.returncode == 0, done.stderr
+
+    options += ["--run", "killed", "--checkpoint-seconds", "0"]
+    rng = random.Random(key)
+    for attempt in range(2):
+        arguments = ["train", key, *options, *(["--resume"] if attempt else [])]
+        checkpoints = len(list(tmp_path.glob("killed/checkpoints/ckpt-*.index")))
+        process = subprocess.Popen([*KERASGAN, *arguments], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        before = newest(tmp_path) if checkpoints else -1
+        while newest(tmp_path) <= before and process.poll() is None:
+            time.sleep(0.02)
+        time.sleep(rng.uniform(0, 1))
+        process.kill()
+        process.wait()
+    done = kerasgan("train", key, *options, "--resume")
+    assert done.returncode == 0, done.stderr
+    whole, killed = (json.loads((tmp_path / run / "run.json").read_text()) for run in ("whole", "killed"))
+    assert killed["weights_sha256"] == whole["weights_sha256"]
+    assert (tmp_path / "killed/history.csv").read_text() == (tmp_path / "whole/history.csv").read_text()
+    assert not list((tmp_path / "killed/checkpoints").glob("*_temp"))
+    shutil.rmtree(tmp_path / "killed")
+
+
+def newest(folder):
+    """The step of the newest checkpoint of the run that is going to be killed."""
+    steps = [int(f.stem.partition("-")[2]) for f in folder.glob("killed/checkpoints/ckpt-*.index")]
+    return max(steps, default=-1)
+
+
+def test_the_command_is_installed():
+    assert os.access(shutil.which("kerasgan", path=os.path.dirname(sys.executable)), os.X_OK)

@@ -1,0 +1,160 @@
+"""What a Keras user expects of a model: optimizers, callbacks, summary, predict."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from conftest import SHAPE, SMALL, small_batches, small_model
+from packaging.version import Version
+
+from kerasgan.errors import UserError
+from kerasgan.models import DCGAN, GAN, MODELS
+from kerasgan.models.dcgan import discriminator
+
+
+def test_compile_takes_the_papers_optimizers_or_replaces_one():
+    model = small_model("dcgan", generator=keras.optimizers.Adam(1e-4))
+    assert float(model.optimizers["generator"].learning_rate.numpy()) == pytest.approx(1e-4)
+    assert float(model.optimizers["discriminator"].learning_rate.numpy()) == pytest.approx(2e-4)
+    assert model.optimizers["discriminator"].beta_1 == 0.5
+    assert isinstance(small_model("dcgan", generator="sgd").optimizers["generator"], keras.optimizers.SGD)
+
+
+@pytest.mark.parametrize("arguments", [{"optimizer": "adam"}, {"critic": "adam"}])
+def test_an_unknown_player_is_an_error_in_one_line(arguments):
+    with pytest.raises(UserError, match="DCGAN has no player .*: give an optimizer for discriminator or generator"):
+        small_model("dcgan", **arguments)
+
+
+def test_a_weight_with_two_movers_or_none_is_an_error():
+    class Greedy(DCGAN):
+        def players(self):
+            return {"a": ("adam", self.generator, self.discriminator), "b": ("adam", self.generator)}
+
+    class Lazy(DCGAN):
+        def players(self):
+            return {"generator": ("adam", self.generator)}
+
+    for cls, said in ((Greedy, "moved by a and b"), (Lazy, "moved by no player")):
+        with pytest.raises(UserError, match=said):
+            cls(image_shape=SHAPE, **SMALL["dcgan"]).compile()
+
+
+def test_a_loss_that_does_not_reach_a_weight_is_an_error():
+    class Cut(GAN):
+        def train_step(self, x):
+            with tf.GradientTape() as tape:
+                loss = tf.reduce_mean(tf.stop_gradient(self.discriminator(x)))
+            self.minimize("discriminator", loss, tape)
+
+    model = Cut(image_shape=SHAPE, **SMALL["gan"])
+    model.compile()
+    with pytest.raises(UserError, match="loss of the discriminator does not depend on"):
+        model.train_step(tf.zeros((2, *SHAPE)))
+
+
+def test_data_that_does_not_fit_the_model_is_an_error_in_one_line():
+    with pytest.raises(UserError, match="CGAN takes labelled; the data is images"):
+        small_model("cgan").fit(small_batches("gan"))
+    with pytest.raises(UserError, match=r"GAN was built for images of \(12, 8, 1\); the data has \(8, 8, 1\)"):
+        small_model("gan").fit(small_batches("gan", (8, 8, 1)))
+
+
+@pytest.mark.parametrize("key", ["gan", "cyclegan"])
+def test_held_out_losses_that_mean_nothing_are_refused_before_training(key):
+    model = small_model(key)
+    for call in (
+        lambda: model.evaluate(small_batches(key)),
+        lambda: model.fit(small_batches(key), validation_data=small_batches(key)),
+    ):
+        with pytest.raises(UserError, match="no loss that means something on held-out data"):
+            call()
+    assert int(model.step.numpy()) == 0
+
+
+def test_usual_callbacks_work(tmp_path, recwarn):
+    model = small_model("vae")
+    model.fit(
+        small_batches("vae"),
+        epochs=4,
+        verbose=0,
+        callbacks=[
+            keras.callbacks.EarlyStopping(monitor="loss", patience=0, min_delta=1e9),
+            keras.callbacks.CSVLogger(tmp_path / "log.csv"),
+            keras.callbacks.TensorBoard(tmp_path / "tensorboard"),
+            keras.callbacks.ModelCheckpoint(tmp_path / "model.keras"),
+            keras.callbacks.TerminateOnNaN(),
+        ],
+    )
+    assert len((tmp_path / "log.csv").read_text().splitlines()) == 3  # stopped after its second epoch
+    assert keras.models.load_model(tmp_path / "model.keras").latent_dim == 4
+    assert list((tmp_path / "tensorboard/train").iterdir())
+    assert not [w for w in recwarn if issubclass(w.category, UserWarning)]
+
+
+@pytest.mark.skipif(Version(keras.__version__) < Version("3.13"), reason="Keras 3.12 has one learning rate a model")
+def test_learning_rate_callbacks_reach_every_player():
+    model = small_model("dcgan", generator=keras.optimizers.Adam(1e-3))
+    halve = keras.callbacks.LearningRateScheduler(lambda epoch, rate: rate / 2)
+    model.fit(small_batches("dcgan"), epochs=2, verbose=0, callbacks=[halve])
+    rates = {player: float(o.learning_rate.numpy()) for player, o in model.optimizers.items()}
+    assert rates == pytest.approx({"discriminator": 5e-5, "generator": 2.5e-4})
+
+
+def test_schedules_belong_to_a_player():
+    schedule = keras.optimizers.schedules.ExponentialDecay(1e-3, 8, 0.5)
+    model = small_model("gan", generator=keras.optimizers.Adam(schedule))
+    model.fit(small_batches("gan"), epochs=1, verbose=0)
+    assert float(model.optimizers["generator"].learning_rate.numpy()) == pytest.approx(5e-4)
+
+
+@pytest.mark.parametrize("key", list(SMALL))
+def test_summary_and_predict(key, capsys):
+    model = small_model(key)
+    model.summary()
+    text = capsys.readouterr().out
+    assert all(network.name in text for _, *networks in model.players().values() for network in networks)
+    inputs = small_batches(key).first(5)[0] if key == "cyclegan" else model.prior(5, seed=0)
+    images = model.predict(inputs, verbose=0)
+    assert images.shape == (5, *SHAPE)
+    assert np.abs(images).max() <= 1
+
+
+def test_plain_tf_data_and_numpy_arrays_train_too():
+    images = np.random.default_rng(0).uniform(-1, 1, (32, *SHAPE)).astype(np.float32)
+    model = small_model("gan")
+    model.fit(images, batch_size=8, epochs=1, verbose=0)
+    model.fit(tf.data.Dataset.from_tensor_slices(images).batch(8), epochs=2, verbose=0, shuffle=False)
+    assert int(model.step.numpy()) == 12
+
+
+def test_weights_files_hold_everything(tmp_path):
+    model = small_model("cgan")
+    model.fit(small_batches("cgan"), verbose=0)
+    model.save_weights(tmp_path / "x.weights.h5")
+    other = small_model("cgan", seed=1)
+    other.load_weights(tmp_path / "x.weights.h5")
+    for a, b in zip(model.weights, other.weights, strict=True):
+        np.testing.assert_array_equal(a.numpy(), b.numpy())
+
+
+def test_a_dtype_that_the_networks_would_not_have_is_an_error():
+    with pytest.raises(UserError, match="call keras.config.set_dtype_policy"):
+        DCGAN(image_shape=SHAPE, dtype="mixed_float16")
+
+
+def test_constructors_remember_what_they_were_given():
+    model = DCGAN((16, 8, 3), width=5)
+    assert model.hyperparameters == {"image_shape": (16, 8, 3), "latent_dim": 100, "width": 5}
+    again = DCGAN.from_config(model.get_config())
+    assert [w.shape for w in again.weights] == [w.shape for w in model.weights]
+
+
+def test_paper_networks():
+    full = discriminator((64, 64, 3), 64)
+    assert [layer.filters for layer in full.layers if "conv" in layer.name] == [64, 128, 256, 512]
+    generator = DCGAN().generator
+    assert [layer.filters for layer in generator.layers if "transpose" in layer.name] == [256, 128, 64, 3]
+    assert not any("pool" in layer.name for layer in [*full.layers, *generator.layers])
+    assert MODELS["wgan_gp"]().critic.layers[-1].use_bias is False
+    assert MODELS["cyclegan"](image_shape=(64, 64, 3)).D_x.output.shape[1:] == (8, 8, 1)

@@ -1,0 +1,121 @@
+"""Layers that several papers share, and the counted noise under all of them."""
+
+import itertools
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from kerasgan import model as model_module
+from kerasgan.layers import Dropout, ImagePool, Maxout, Noise, ReflectionPadding2D, crop, halvings
+
+
+def noise(seed=0):
+    keras.utils.set_random_seed(seed)
+    return Noise()
+
+
+def test_noise_is_fixed_by_the_seed_and_goes_on_with_its_count():
+    ours, theirs = noise(3), noise(3)
+    first, second = ours.normal((4, 2)), ours.normal((4, 2))
+    np.testing.assert_array_equal(first, theirs.normal((4, 2)))
+    np.testing.assert_array_equal(second, theirs.normal((4, 2)))
+    assert not np.array_equal(first, second)
+    assert not np.array_equal(first, noise(4).normal((4, 2)))
+    theirs.set_weights([ours.get_weights()[0] - [0, 1]])
+    np.testing.assert_array_equal(second, theirs.normal((4, 2)))
+
+
+def test_noise_has_the_right_moments():
+    normal, uniform = noise().normal((100_000, 1)).numpy(), noise().uniform((100_000, 1)).numpy()
+    assert normal.mean() == pytest.approx(0, abs=0.02)
+    assert normal.std() == pytest.approx(1, abs=0.02)
+    assert uniform.mean() == pytest.approx(0.5, abs=0.01)
+    assert uniform.min() >= 0
+    assert uniform.max() < 1
+
+
+def test_dropout_keeps_the_mean_and_acts_in_training_only():
+    layer = Dropout(0.3)
+    x = tf.ones((1000, 50))
+    np.testing.assert_array_equal(layer(x), x)
+    first, second = layer(x, training=True).numpy(), layer(x, training=True).numpy()
+    assert set(np.unique(first)) == {0, np.float32(1 / 0.7)}
+    assert (first == 0).mean() == pytest.approx(0.3, abs=0.01)
+    assert not np.array_equal(first, second)
+
+
+def test_maxout_is_the_largest_affine_map():
+    layer = Maxout(3, pieces=4)
+    x = np.random.default_rng(0).normal(size=(5, 2)).astype(np.float32)
+    found = layer(x).numpy()
+    kernel, bias = layer.get_weights()
+    np.testing.assert_allclose(found, (x @ kernel + bias).reshape(5, 3, 4).max(-1), rtol=1e-5)
+
+
+def test_reflection_padding_mirrors_without_repeating_the_edge():
+    x = np.arange(3, dtype=np.float32).reshape(1, 1, 3, 1).repeat(3, 1)
+    assert ReflectionPadding2D(2)(x).numpy()[0, 2, :, 0].tolist() == [2, 1, 0, 1, 2, 1, 0]
+
+
+@pytest.mark.parametrize(("size", "sizes"), [((8, 8), [(8, 8), (4, 4)]), ((28, 9), [(28, 9), (14, 5), (7, 3)])])
+def test_halvings_reach_the_image_again_by_doubling_and_cropping(size, sizes):
+    assert halvings(*size) == sizes
+    for large, small in itertools.pairwise(sizes):
+        image = crop(tf.zeros((1, 2 * small[0], 2 * small[1], 1)), *large)
+        assert image.shape[1:3] == large
+
+
+def images(*numbers):
+    return tf.reshape(tf.constant(numbers, tf.float32), (-1, 1, 1, 1)) * tf.ones((1, 2, 2, 1))
+
+
+def ids(x):
+    return x.numpy()[:, 0, 0, 0].astype(int).tolist()
+
+
+def test_image_pool_gives_back_what_it_gets_until_it_is_full():
+    pool = ImagePool((2, 2, 1), capacity=4)
+    assert ids(pool(images(1, 2, 3))) == [1, 2, 3]
+    assert int(pool.filled.numpy()) == 3
+    assert ids(pool(images(4))) == [4]
+    assert sorted(ids(tf.convert_to_tensor(pool.images))) == [1, 2, 3, 4]
+
+
+def test_a_full_image_pool_exchanges_half_of_the_time_and_loses_nothing():
+    keras.utils.set_random_seed(0)
+    pool = ImagePool((2, 2, 1), capacity=10)
+    pool(images(*range(10)))
+    given, returned = list(range(10)), []
+    for start in range(10, 2010, 2):
+        held = set(ids(tf.convert_to_tensor(pool.images)))
+        out = ids(pool(images(start, start + 1)))
+        given += [start, start + 1]
+        returned += out
+        assert set(out) <= held | {start, start + 1}
+    assert len(returned) == len(set(returned))  # each image comes out once
+    assert sorted(returned + ids(tf.convert_to_tensor(pool.images))) == given
+    at_once = np.mean([i + 10 == n for i, n in enumerate(returned)])
+    assert at_once == pytest.approx(0.5, abs=0.05)
+
+
+def test_an_image_pool_smaller_than_a_batch_is_an_error():
+    with pytest.raises(tf.errors.InvalidArgumentError, match="larger than the image pool"):
+        ImagePool((2, 2, 1), capacity=2)(images(1, 2, 3))
+
+
+def test_one_infinite_replica_stops_them_all():
+    strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
+
+    @tf.function
+    def gradients():
+        def one():
+            bad = tf.distribute.get_replica_context().replica_id_in_sync_group == 1
+            gradient = tf.where(bad, float("inf"), 1.0) * tf.ones((3,))
+            return model_module._finite_on_all_replicas([gradient, tf.ones(2)])[1]
+
+        return strategy.run(one)
+
+    for gradient in strategy.experimental_local_results(gradients()):
+        assert np.isnan(gradient.numpy()).all()

@@ -1,0 +1,24 @@
+"""CycleGAN between photographs of facades and their label maps, unpaired, at 64x64 and a CPU's size.
+
+facades: the folder of the pix2pix data set, whose pictures hold a photograph (left) and its label map (right).
+"""
+
+import sys
+
+import keras
+
+from kerasgan import callbacks, data
+from kerasgan.models import CycleGAN
+
+
+def main(facades="facades", run="runs/cyclegan-facades", epochs=50, resume=False):
+    keras.utils.set_random_seed(0)
+    domains = data.load(facades, takes="domains", batch_size=1, image_size=(64, 64), halves=True, mirror=True)
+
+    model = CycleGAN(image_shape=domains.image_shape, width=32, blocks=6, total_steps=epochs * len(domains))
+    model.compile()
+    model.fit(domains, epochs=epochs, callbacks=callbacks.standard(run, domains, resume))
+
+
+if __name__ == "__main__":
+    main(*[a for a in sys.argv[1:] if a != "--resume"][:1], resume="--resume" in sys.argv)

@@ -1,0 +1,21 @@
+"""GAN on MNIST, with the paper's dense networks."""
+
+import sys
+
+import keras
+
+from kerasgan import callbacks, data
+from kerasgan.models import GAN
+
+
+def main(name="mnist", run="runs/gan-mnist", epochs=50, resume=False):
+    keras.utils.set_random_seed(0)
+    digits = data.load(name, takes="images", batch_size=100)
+
+    model = GAN(image_shape=digits.image_shape)
+    model.compile()
+    model.fit(digits, epochs=epochs, callbacks=callbacks.standard(run, digits, resume))
+
+
+if __name__ == "__main__":
+    main(resume="--resume" in sys.argv)

@@ -1,0 +1,21 @@
+"""VAE on MNIST, with a second hidden layer on each side."""
+
+import sys
+
+import keras
+
+from kerasgan import callbacks, data
+from kerasgan.models import VAE
+
+
+def main(name="mnist", run="runs/vae-mnist", epochs=50, resume=False):
+    keras.utils.set_random_seed(0)
+    digits = data.load(name, takes="images", batch_size=100)
+
+    model = VAE(image_shape=digits.image_shape, latent_dim=20, depth=2)
+    model.compile()
+    model.fit(digits, epochs=epochs, callbacks=callbacks.standard(run, digits, resume))
+
+
+if __name__ == "__main__":
+    main(resume="--resume" in sys.argv)
