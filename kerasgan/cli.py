@@ -120,9 +120,9 @@ class Parser(argparse.ArgumentParser):
     def parse_args(self, arguments):
         options, unknown = self.parse_known_args(arguments)
         if unknown:
-            known = [o for parser in (self, *_chosen(self, options)) for o in parser._option_string_actions]
+            *_, chosen = self, *_chosen(self, options)
             option = unknown[0].partition("=")[0]
-            self.error(f"there is no option {option}{nearest(option, known)}")
+            chosen.error(f"there is no option {option}{nearest(option, chosen._option_string_actions)}")
         return options
 
 
@@ -190,7 +190,9 @@ def _add_training_options(command, variant):
     for name, default in variant.arguments.items():
         if name == "image_shape":
             continue
-        given = {"action": argparse.BooleanOptionalAction} if isinstance(default, bool) else {"type": type(default)}
+        given = {"type": type(default), "metavar": name.upper()}
+        if isinstance(default, bool):
+            given = {"action": argparse.BooleanOptionalAction}
         shown = "from the data and --epochs" if name in FILLED_IN else default
         option = f"--{name.replace('_', '-')}"
         model.add_argument(option, dest=f"model.{name}", help=f"{variant.help[name]} ({shown})", **given)

@@ -251,7 +251,18 @@ def test_an_unreadable_image_is_named_and_does_not_stop_the_run(tmp_path):
     data_options("cyclegan", tmp_path)
     (tmp_path / "domains/a/0.png").write_text("nothing")
     done = kerasgan(
-        "train", "gan", "--data", tmp_path / "domains/a", "--image-size", 8, "--batch-size", 4, "--steps", 1, "--width", 4
+        "train",
+        "gan",
+        "--data",
+        tmp_path / "domains/a",
+        "--image-size",
+        8,
+        "--batch-size",
+        4,
+        "--steps",
+        1,
+        "--width",
+        4,
     )
     assert done.returncode == 0
     assert f"Skipping {tmp_path}/domains/a/0.png" in done.stderr
