@@ -166,6 +166,8 @@ class GenerativeModel(keras.Model):
         self.optimizers = {}
         for name, (optimizer, *_) in players.items():
             optimizer = keras.optimizers.get(optimizers.get(name, optimizer))
+            if optimizer.built:
+                raise UserError(f"The {name} needs an optimizer of its own: this one moves other weights already.")
             if self.compute_dtype == "float16" and not isinstance(optimizer, keras.optimizers.LossScaleOptimizer):
                 optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
             optimizer.build(_trainable(networks_of[name]))

@@ -1,5 +1,6 @@
 """Small settings of every variant, small data for it, and what tests of all variants share."""
 
+import functools
 import os
 
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
@@ -60,6 +61,12 @@ def small_batches(key, shape=SHAPE, batch_size=4, examples=32):
 def one_batch(model, key, shape=SHAPE, batch_size=4):
     batches = small_batches(key, shape, batch_size)
     return next(iter(batches.stream(lambda: 0, model.batches_per_step)))
+
+
+@functools.cache
+def two_devices():
+    """One strategy for the process: the collectives of a second one would clash with its."""
+    return tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
 
 
 def values(variables):

@@ -9,7 +9,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from conftest import SHAPE, assert_same, small_batches, small_model
+from conftest import SHAPE, assert_same, small_batches, small_model, two_devices
 from PIL import Image
 
 import kerasgan
@@ -203,6 +203,41 @@ def test_a_signal_ends_the_run_with_everything_written_and_resumable(tmp_path, n
     resumed = fit(tmp_path / "run", epochs=3, resume=True)
     assert_same(resumed.state(), fit(tmp_path / "whole", epochs=3).state())
     assert (tmp_path / "run/history.csv").read_text() == (tmp_path / "whole/history.csv").read_text()
+
+
+def test_a_run_on_two_devices_is_resumed_and_exported(tmp_path):
+    def trained(run, epochs, resume=False):
+        with two_devices().scope():
+            model = small_model("dcgan")
+        batches = small_batches("dcgan")
+        model.fit(batches, epochs=epochs, verbose=0, callbacks=callbacks.standard(run, batches, resume))
+        return model
+
+    whole = trained(tmp_path / "whole", 2)
+    trained(tmp_path / "part", 1)
+    resumed = trained(tmp_path / "part", 2, resume=True)
+    assert_same(whole.state(), resumed.state())
+    images = kerasgan.load(tmp_path / "part").sample(n=3, seed=0)
+    np.testing.assert_array_equal(images, tf.function(resumed.endpoints()["sample"][0])(3, 0))
+
+
+@pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"])
+def test_a_model_trained_in_half_precision_is_exported_in_full(tmp_path, policy):
+    keras.config.set_dtype_policy(policy)
+    model = small_model("dcgan")
+    model.fit(small_batches("dcgan"), verbose=0)
+    model.export(tmp_path / "saved_model")
+    keras.config.set_dtype_policy("float32")
+    loaded = kerasgan.load(tmp_path / "saved_model")
+    latents = model.prior(4, seed=0).numpy()
+    found, expected = loaded.decode(latents=latents).astype(int), np.round((model(latents).numpy() + 1) * 127.5)
+    assert np.abs(found - expected).max() <= 4  # of 255: the rounding of bfloat16
+    graph = tf.saved_model.load(str(tmp_path / "saved_model")).signatures["decode"].graph
+    assert not [op.name for op in graph.get_operations() if op.outputs and op.outputs[0].dtype in HALF]
+    assert loaded.about["precision"] == policy
+
+
+HALF = (tf.bfloat16, tf.float16)
 
 
 def test_a_checkpoint_that_was_cut_off_is_swept_away(tmp_path):

@@ -1,6 +1,5 @@
 """What every variant promises, tested on every variant."""
 
-import functools
 import inspect
 import json
 import re
@@ -12,7 +11,17 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from conftest import SHAPE, SMALL, assert_same, every_variant, one_batch, small_batches, small_model, values
+from conftest import (
+    SHAPE,
+    SMALL,
+    assert_same,
+    every_variant,
+    one_batch,
+    small_batches,
+    small_model,
+    two_devices,
+    values,
+)
 
 import kerasgan
 from kerasgan import callbacks
@@ -261,12 +270,6 @@ def rearranged(batch, parts, replicas):
         return np.concatenate([split[:, r].reshape(parts * n, *column.shape[1:]) for r in range(replicas)])
 
     return tf.nest.map_structure(lambda t: one(t.numpy()), batch)
-
-
-@functools.cache
-def two_devices():
-    """One strategy for the process: the collectives of a second one would clash with its."""
-    return tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
 
 
 @every_variant

@@ -26,6 +26,12 @@ def test_an_unknown_player_is_an_error_in_one_line(arguments):
         small_model("dcgan", **arguments)
 
 
+def test_one_optimizer_for_two_players_is_an_error():
+    adam = keras.optimizers.Adam()
+    with pytest.raises(UserError, match="needs an optimizer of its own"):
+        small_model("dcgan", generator=adam, discriminator=adam)
+
+
 def test_a_weight_with_two_movers_or_none_is_an_error():
     class Greedy(DCGAN):
         def players(self):

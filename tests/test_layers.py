@@ -6,6 +6,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from conftest import two_devices
 
 from kerasgan import model as model_module
 from kerasgan.layers import Dropout, ImagePool, Maxout, Noise, ReflectionPadding2D, crop, halvings
@@ -106,7 +107,7 @@ def test_an_image_pool_smaller_than_a_batch_is_an_error():
 
 
 def test_one_infinite_replica_stops_them_all():
-    strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
+    strategy = two_devices()
 
     @tf.function
     def gradients():
