@@ -190,7 +190,7 @@ def _add_training_options(command, variant):
     for name, default in variant.arguments.items():
         if name == "image_shape":
             continue
-        given = {"type": type(default), "metavar": name.upper()}
+        given = {"type": _positive if isinstance(default, int) else type(default), "metavar": name.upper()}
         if isinstance(default, bool):
             given = {"action": argparse.BooleanOptionalAction}
         shown = "from the data and --epochs" if name in FILLED_IN else default
@@ -341,7 +341,7 @@ def train(options: argparse.Namespace) -> int:
 
 def _default_run(key, given):
     """Return runs/VARIANT-DATA; a new number where that exists, or the newest where it is to be resumed."""
-    name = Path(given.get("data", DEFAULTS["data"])).stem
+    name = Path(given.get("data", DEFAULTS["data"])).expanduser().resolve().stem
     first = Path("runs") / f"{key}-{name}"
     names = [first, *(first.with_name(f"{first.name}-{i}") for i in range(2, 10_000))]
     if given.get("resume"):

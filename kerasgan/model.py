@@ -322,6 +322,8 @@ class GenerativeModel(keras.Model):
             raise UserError(f"{name} takes {self.takes}; the data is {batches.takes}.")
         if batches.image_shape != tuple(self.image_shape):
             raise UserError(f"{name} was built for images of {self.image_shape}; the data has {batches.image_shape}.")
+        if self.takes == "labelled" and batches.classes > self.classes:
+            raise UserError(f"{name} was built for {self.classes} classes; the data has {batches.classes}.")
 
 
 def fixed(seed: int | tf.Tensor) -> tf.Tensor:

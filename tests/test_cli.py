@@ -112,6 +112,8 @@ def test_train_then_use(key, tmp_path, monkeypatch):
     assert [c[0] for c in commands][-2:] == ["tensorboard", "kerasgan"]
     assert kerasgan(*commands[-1][1:]).returncode == 0
     steps = json.loads((run / "run.json").read_text())["steps"]
+    plan = json.loads((run / "run.json").read_text())["plan"]
+    assert plan == {"epochs": None, "steps": 4} if key == "cyclegan" else plan["epochs"] > 1
     assert steps == 4 if key == "cyclegan" else steps > 4  # whose learning rate has reached zero
     if "sample" not in json.loads((run / "saved_model/kerasgan.json").read_text())["verbs"]:
         assert kerasgan("generate", run).returncode == 2
@@ -184,7 +186,9 @@ def test_a_run_without_a_number_gets_the_next_one(tmp_path):
         ("train", "required: VARIANT"),
         ("train dcgna", "no variant dcgna (did you mean dcgan?)"),
         ("train dcgan --widht 3", "no option --widht (did you mean --width?)"),
-        ("train dcgan --width wide", "argument --width: invalid int value: 'wide'"),
+        ("train dcgan --width wide", "argument --width: wide is not a whole number from 1"),
+        ("train dcgan --width 0", "argument --width: 0 is not a whole number from 1"),
+        ("train cgan --classes 9", "CGAN was built for 9 classes; the data has 10"),
         ("train dcgan --image-size big", "big is no size"),
         ("train dcgan --image-size 4", "DCGAN cannot make images of shape (4, 4, 1)"),
         ("train dcgan --channels 2", "choose from 1, 3, 4"),

@@ -1,5 +1,8 @@
 """What a Keras user expects of a model: optimizers, callbacks, summary, predict."""
 
+import subprocess
+import sys
+
 import keras
 import numpy as np
 import pytest
@@ -90,6 +93,7 @@ def test_usual_callbacks_work(tmp_path, recwarn):
             keras.callbacks.TensorBoard(tmp_path / "tensorboard"),
             keras.callbacks.ModelCheckpoint(tmp_path / "model.keras"),
             keras.callbacks.TerminateOnNaN(),
+            keras.callbacks.BackupAndRestore(tmp_path / "backup"),
         ],
     )
     assert len((tmp_path / "log.csv").read_text().splitlines()) == 3  # stopped after its second epoch
@@ -132,6 +136,33 @@ def test_plain_tf_data_and_numpy_arrays_train_too():
     model.fit(images, batch_size=8, epochs=1, verbose=0)
     model.fit(tf.data.Dataset.from_tensor_slices(images).batch(8), epochs=2, verbose=0, shuffle=False)
     assert int(model.step.numpy()) == 12
+
+
+def test_a_keras_file_loads_in_a_process_that_has_imported_its_class(tmp_path):
+    model = small_model("dcgan")
+    model.fit(small_batches("dcgan"), verbose=0)
+    model.save(tmp_path / "x.keras")
+    script = (
+        "import keras; from kerasgan.models import DCGAN; model = keras.models.load_model('x.keras');"
+        "print(type(model).__name__, int(model.step.numpy()), model.optimizers['generator'].iterations.numpy())"
+    )
+    done = subprocess.run([sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True)
+    assert done.stdout.split() == ["DCGAN", "8", "8"], done.stderr[-500:]
+
+
+def test_a_backup_goes_on_exactly_at_the_end_of_an_epoch(tmp_path):
+    def trained(epochs, folder):
+        model = small_model("cgan")
+        backup = keras.callbacks.BackupAndRestore(folder, delete_checkpoint=False)
+        model.fit(small_batches("cgan"), epochs=epochs, verbose=0, callbacks=[backup])
+        return model
+
+    whole = trained(3, tmp_path / "whole")
+    trained(2, tmp_path / "part")
+    resumed = trained(3, tmp_path / "part")
+    assert int(resumed.step.numpy()) == 24
+    for a, b in zip(whole.weights, resumed.weights, strict=True):
+        np.testing.assert_array_equal(a.numpy(), b.numpy(), err_msg=a.path)
 
 
 def test_weights_files_hold_everything(tmp_path):

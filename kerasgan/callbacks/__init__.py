@@ -41,7 +41,7 @@ def standard(
 
     run: the folder, which must not exist yet; with `resume`, one that an earlier fit() wrote and this one continues
     checkpoint_seconds: time between checkpoints
-    settings: what else to keep in run.json
+    settings: what else to keep in run.json; a resumed run replaces it
 
     Raises UserError for a run that exists, or with `resume` for one that does not or had other settings.
     """

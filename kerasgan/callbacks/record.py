@@ -38,6 +38,7 @@ class Record(keras.callbacks.Callback):
         }
         if self.resume:
             self._check_same(about)
+            run_folder.write(self.run, {**run_folder.read(self.run), **self.settings})
         else:
             self._make_folder({**about, **self.settings, "started": _now()})
         self._check_space()

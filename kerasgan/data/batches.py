@@ -38,7 +38,7 @@ class Batches:
         about: dict[str, Any] | None = None,
     ):
         self.columns, self.takes, self.batch_size, self.seed, self.mirror = columns, takes, batch_size, seed, mirror
-        self.classes = classes
+        self.classes = int(columns[1].max()) + 1 if takes == "labelled" and classes is None else classes
         self.about = about or {}
         self.image_shape = tuple(columns[0].shape[1:])
         self.examples = max(len(column) for column in columns)
