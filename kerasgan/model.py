@@ -19,8 +19,8 @@ from kerasgan.data.batches import Batches
 from kerasgan.errors import UserError
 from kerasgan.layers import Noise
 
-# TensorFlow 2.21's dependency optimizer lets a step that moves a weight twice (two critic steps) compute one gradient
-# of some thirty with the weight of the step after: a race that also makes runs differ. It saves no measurable time.
+# TensorFlow 2.21's dependency optimizer opens a race in a step that moves a weight twice (two critic steps): now and
+# then a gradient is computed with a weight that has already moved, and no two runs are alike. test_contract.py sees it.
 tf.config.optimizer.set_experimental_options({"dependency_optimization": False})
 
 
