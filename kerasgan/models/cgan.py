@@ -26,7 +26,7 @@ class CGAN(GenerativeModel):
     takes = "labelled"
     reports = ("d_loss", "g_loss")
     batch_size = 100
-    default_steps = 6000
+    default_steps = 4000
 
     def __init__(self, image_shape: tuple = (28, 28, 1), classes: int = 10, latent_dim: int = 100, **kwargs):
         super().__init__(**kwargs)

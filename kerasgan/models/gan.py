@@ -25,7 +25,7 @@ class GAN(GenerativeModel):
     paper = "https://arxiv.org/abs/1406.2661"
     reports = ("d_loss", "g_loss")
     batch_size = 100
-    default_steps = 6000
+    default_steps = 4000
 
     def __init__(
         self,

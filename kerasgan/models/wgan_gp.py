@@ -26,6 +26,7 @@ class WGANGP(GenerativeModel):
     paper = "https://arxiv.org/abs/1704.00028"
     reports = ("wasserstein", "d_loss", "g_loss")
     batch_size = 64
+    default_steps = 600
 
     def __init__(
         self,
