@@ -27,7 +27,7 @@ class Source:
 
 
 def digits(image_size: tuple[int, int] = (32, 32), channels: int = 1) -> Source:
-    """Return the 1,797 handwritten digits that come with scikit-learn: scans of 8x8 pixels, enlarged.
+    """Return the 1,797 handwritten digits that come with scikit-learn: scans of 8x8 pixels, framed and enlarged.
 
     Alpaydin and Kaynak 1998, Optical recognition of handwritten digits.
     """
@@ -35,6 +35,7 @@ def digits(image_size: tuple[int, int] = (32, 32), channels: int = 1) -> Source:
 
     scans = load_digits()
     small = np.round(scans.images * (255 / 16)).astype(np.uint8)
+    small = np.pad(small, ((0, 0), (1, 1), (1, 1)))  # the scans are cut to the stroke
     pictures = [np.asarray(with_channels(resized(Image.fromarray(s), image_size), channels)) for s in small]
     images = np.stack(pictures).reshape(len(pictures), *image_size, channels)
     return Source(images, scans.target.astype(np.int32), 10, {"name": "digits", "examples": len(images)})

@@ -24,7 +24,7 @@ class DCGAN(GenerativeModel):
     paper = "https://arxiv.org/abs/1511.06434"
     reports = ("d_loss", "g_loss")
     batch_size = 64
-    default_steps = 700
+    default_steps = 850
 
     def __init__(self, image_shape: tuple = (64, 64, 3), latent_dim: int = 100, width: int = 64, **kwargs):
         super().__init__(**kwargs)
