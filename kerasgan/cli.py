@@ -298,7 +298,7 @@ def train(options: argparse.Namespace) -> int:
 
     keras.utils.set_random_seed(settings["seed"])
     keras.config.set_dtype_policy(settings["precision"])
-    strategy = _strategy(tf, settings["devices"], settings["xla"])
+    strategy = _strategy(tf, settings["devices"], settings["xla"], settings["batch_size"])
     batches = data.load(
         settings["data"],
         about.takes,
@@ -369,7 +369,7 @@ def _recorded_settings(run, about, given):
     return {**before, **length, **{k: v for k, v in given.items() if k in MAY_CHANGE}}
 
 
-def _strategy(tf, devices, xla):
+def _strategy(tf, devices, xla, batch_size):
     gpus = tf.config.list_logical_devices("GPU")
     n = max(1, len(gpus)) if devices == "all" else devices
     if n == 1:
@@ -378,6 +378,8 @@ def _strategy(tf, devices, xla):
         raise UserError(f"--devices {n} asks for {n} GPUs; TensorFlow sees {len(gpus)}.")
     if xla:
         raise UserError("--xla compiles for one device: leave it out, or leave out --devices.")
+    if batch_size % n:
+        raise UserError(f"--batch-size {batch_size} cannot be shared out evenly among {n} devices.")
     return tf.distribute.MirroredStrategy([gpu.name for gpu in gpus[:n]])
 
 

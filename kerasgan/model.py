@@ -61,7 +61,7 @@ class GenerativeModel(keras.Model):
         return self.noise.normal(shape) if seed is None else tf.random.stateless_normal(shape, fixed(seed))
 
     def snapshot(self, batch: Any) -> tf.Tensor:
-        """Return the picture to look at while training: images[row, column, ...] in [-1, 1]."""
+        """Samples of the same 64 latents each time: images[row, column, height, width, channel] in [-1, 1]."""
         return tf.reshape(self(self.prior(64, seed=0)), (8, 8, *self.image_shape))
 
     def endpoints(self) -> dict[str, tuple[Callable, list[tf.TensorSpec]]]:

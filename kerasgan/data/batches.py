@@ -88,15 +88,16 @@ class Batches:
     def _numpy_batches(self, step: int, batches_per_step: int) -> Iterator[tuple[np.ndarray, ...]]:
         """Yield the columns of each batch from `step` on."""
         steps, size = self.steps_per_epoch(batches_per_step), self.batch_size * batches_per_step
+        epoch, first = divmod(step, steps)
         while True:
-            epoch, k = divmod(step, steps)
-            if k == 0 or "orders" not in locals():
-                orders = [self._order(epoch, column, steps * size) for column in range(len(self.columns))]
-            yield tuple(
-                self._flipped(column[order[0][k * size : (k + 1) * size]], order[1][k * size : (k + 1) * size])
-                for column, order in zip(self.columns, orders, strict=True)
-            )
-            step += 1
+            orders = [self._order(epoch, column, steps * size) for column in range(len(self.columns))]
+            for k in range(first, steps):
+                batch = slice(k * size, (k + 1) * size)
+                yield tuple(
+                    self._flipped(column[indices[batch]], mirrored[batch])
+                    for column, (indices, mirrored) in zip(self.columns, orders, strict=True)
+                )
+            epoch, first = epoch + 1, 0
 
     def _order(self, epoch: int, column: int, length: int) -> tuple[np.ndarray, np.ndarray]:
         """Return the indices of one epoch, and which of them are mirrored: alike in columns that belong together."""
