@@ -57,7 +57,8 @@ def test_run_json_says_all_that_is_needed_to_repeat_the_run(run):
     assert about["variant"] == "gan"
     assert about["hyperparameters"] == {"image_shape": [12, 8, 1], "latent_dim": 4, "width": 8, "minimax": False}
     assert about["optimizers"]["generator"]["learning_rate"] == pytest.approx(2e-4)
-    assert about["data"] == {"name": "random pixels", "takes": "images", "batch_size": 4}
+    sha256 = small_batches("gan").sha256()
+    assert about["data"] == {"name": "random pixels", "takes": "images", "batch_size": 4, "sha256": sha256}
     assert (about["seed"], about["precision"], about["steps"], about["epochs"]) == (0, "float32", 16, 2)
     assert set(about["versions"]) == {"kerasgan", "keras", "tensorflow", "numpy", "python"}
     assert about["note"] == "a test"
@@ -128,6 +129,10 @@ def test_other_hyperparameters_cannot_be_resumed(run):
     batches = small_batches("gan")
     with pytest.raises(UserError, match=r"another hyperparameters: width \(it was 8, not 9\)"):
         other.fit(batches, epochs=3, verbose=0, callbacks=callbacks.standard(folder, batches, resume=True))
+    with pytest.raises(UserError, match=r"another data: sha256 \(it was "):
+        changed = small_batches("gan")
+        changed.columns[0][3, 2, 1] ^= 1
+        small_model("gan").fit(changed, epochs=3, verbose=0, callbacks=callbacks.standard(folder, changed, resume=True))
     with pytest.raises(UserError, match="another optimizers: generator"):
         changed = small_model("gan", generator=keras.optimizers.Adam(1e-3))
         changed.fit(batches, epochs=3, verbose=0, callbacks=callbacks.standard(folder, batches, resume=True))

@@ -241,6 +241,8 @@ def test_images_that_do_not_fit_in_memory_are_read_again(tmp_path, rng, monkeypa
     monkeypatch.setattr(files, "IN_MEMORY", 100)
     read = data.load(tmp_path, "images", 4, (8, 8))
     assert isinstance(read.columns[0], files.ImageFiles)
+    digest = read.sha256()
+    assert digest == data.load(tmp_path, "images", 4, (8, 8)).sha256() != cached.sha256()
     for ours, theirs in zip(taken(cached, 0, 5), taken(read, 0, 5), strict=True):
         np.testing.assert_array_equal(ours, theirs)
 

@@ -33,7 +33,12 @@ class Record(keras.callbacks.Callback):
     def on_train_begin(self, logs=None):
         about = {
             **self.model.describe(),
-            "data": {**self.data.about, "takes": self.data.takes, "batch_size": self.data.batch_size},
+            "data": {
+                **self.data.about,
+                "takes": self.data.takes,
+                "batch_size": self.data.batch_size,
+                "sha256": self.data.sha256(),
+            },
             "seed": self.data.seed,
         }
         if self.resume:

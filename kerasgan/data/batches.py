@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -54,6 +55,13 @@ class Batches:
             needed = f"{batches_per_step} batches of {self.batch_size}" if batches_per_step > 1 else self.batch_size
             raise UserError(f"There are {self.examples} examples; one step needs {needed}: give a smaller batch size.")
         return steps
+
+    def sha256(self) -> str:
+        """Return a digest of all examples; of files too large for memory, of their names and sizes."""
+        digest = hashlib.sha256()
+        for column in self.columns:
+            digest.update(np.ascontiguousarray(column) if isinstance(column, np.ndarray) else column.names_and_sizes())
+        return digest.hexdigest()
 
     def first(self, n: int) -> Any:
         """Return the first n examples as one batch, in the order they came: what snapshots are made of."""
