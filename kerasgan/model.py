@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import inspect
-import json
 import os
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import keras
 import tensorflow as tf
 
 import kerasgan
-from kerasgan import images
+from kerasgan import images, saved_model
 from kerasgan.data.batches import Batches
 from kerasgan.errors import UserError
 from kerasgan.layers import Noise
@@ -250,22 +248,8 @@ class GenerativeModel(keras.Model):
         return parts.concat()
 
     def export(self, path: str | os.PathLike, **about: Any) -> None:
-        """Write the endpoints as a SavedModel with a kerasgan.json beside it, computing in float32.
-
-        It holds the weights that its endpoints use and no others, and loads with tf.saved_model.load() where neither
-        keras nor kerasgan is installed. `about` goes into kerasgan.json.
-        """
-        model = self if self.compute_dtype == "float32" else self._in_float32()
-        module = tf.Module()
-        signatures = {}
-        for verb, (function, inputs) in model.endpoints().items():
-            signatures[verb] = tf.function(function, input_signature=inputs).get_concrete_function()
-            setattr(module, verb, signatures[verb])
-        module.weights = list({id(v): v for s in signatures.values() for v in s.variables}.values())
-        main = next(iter(signatures))
-        tf.saved_model.save(module, str(path), signatures={"serving_default": signatures[main], **signatures})
-        record = {**self.describe(), "verbs": list(signatures), "main_verb": main, **about}
-        (Path(path) / "kerasgan.json").write_text(json.dumps(record, indent=2) + "\n")
+        """Write the endpoints as a SavedModel that computes in float32; `about` goes into its kerasgan.json."""
+        saved_model.write(self, path, about)
 
     def describe(self) -> dict[str, Any]:
         """Return what run.json and kerasgan.json say of a model."""
@@ -283,13 +267,6 @@ class GenerativeModel(keras.Model):
             },
             "versions": kerasgan.versions(),
         }
-
-    def _in_float32(self) -> GenerativeModel:
-        twin = self.from_config({**self.get_config(), "dtype": "float32"})
-        for ours, its in zip(self.weights, twin.weights):
-            its.assign(ours)
-        twin.compile()
-        return twin
 
     # ---- checks --------------------------------------------------------------------------------------------
 
