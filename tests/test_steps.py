@@ -38,6 +38,20 @@ def test_logistic_players(key, logit, monkeypatch):
     assert logs == {"d_loss": found["discriminator"][0], "g_loss": found["generator"][0]}
 
 
+def test_dcgan_shares_one_pass_of_the_generator_and_gets_the_same_gradient(monkeypatch):
+    model = small_model("dcgan", discriminator=keras.optimizers.SGD(0.1))
+    noise, found = model.noise.get_weights(), []
+    monkeypatch.setattr(model.optimizers["generator"], "apply_gradients", lambda pairs: found.extend(pairs))
+    model.train_step(one_batch(model, "dcgan"))  # which moves the discriminator first
+    model.noise.set_weights(noise)
+    with tf.GradientTape() as tape:
+        logits = model.discriminator(model.generator(model.prior(4), training=True), training=True)
+        g_loss = tf.reduce_mean(tf.nn.softplus(-logits))
+    expected = tape.gradient(g_loss, model.generator.trainable_variables)
+    for (gradient, weight), other in zip(found, expected, strict=True):
+        np.testing.assert_allclose(gradient, other, rtol=1e-4, atol=1e-6, err_msg=weight.path)
+
+
 def test_minimax_gan_moves_the_generator_by_the_value_of_the_game(monkeypatch):
     model = GAN(image_shape=(12, 8, 1), latent_dim=4, width=8, minimax=True)
     model.compile()
