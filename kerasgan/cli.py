@@ -288,8 +288,8 @@ def train(options: argparse.Namespace) -> int:
     settings = {**DEFAULTS, "batch_size": about.batch_size, **given}
     if settings["resume"]:
         settings = _recorded_settings(run, about, given)
-    elif run.exists():
-        raise UserError(f"{run} exists: continue it with --resume, or choose another folder with --run.")
+    else:
+        run_folder.check_new(run)
 
     tf = _tensorflow()
     import keras
@@ -351,8 +351,7 @@ def _default_run(key, given):
 
 def _recorded_settings(run, about, given):
     """Return the settings of the run to resume; raise UserError where other ones were given."""
-    if not (run / "run.json").is_file():
-        raise UserError(f"There is nothing to resume in {run}: start it without --resume.")
+    run_folder.check_resumable(run)
     recorded = run_folder.read(run)
     if recorded["variant"] != about.key:
         raise UserError(f"{run} is a run of {recorded['variant']}, not of {about.key}.")

@@ -24,11 +24,7 @@ class Record(keras.callbacks.Callback):
     def __init__(self, run: str | os.PathLike, data: Batches, resume: bool = False, **settings: Any):
         super().__init__()
         self.run, self.data, self.resume, self.settings = Path(run), data, resume, settings
-        found = self.run.exists()
-        if found and not resume:
-            raise UserError(f"{run} exists: continue it with --resume, or choose another folder with --run.")
-        if resume and not (self.run / "run.json").is_file():
-            raise UserError(f"There is nothing to resume in {run}: it holds no run.json.")
+        (run_folder.check_resumable if resume else run_folder.check_new)(run)
 
     def on_train_begin(self, logs=None):
         about = {
