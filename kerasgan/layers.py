@@ -106,10 +106,10 @@ class Dropout(keras.layers.Layer):
 class Maxout(keras.layers.Layer):
     """The largest of `pieces` affine maps, unit by unit (Goodfellow et al. 2013, Maxout networks)."""
 
-    def __init__(self, units: int, pieces: int, **kwargs):
+    def __init__(self, units: int, pieces: int, kernel_initializer="glorot_uniform", **kwargs):
         super().__init__(**kwargs)
         self.units, self.pieces = units, pieces
-        self.affine = keras.layers.Dense(units * pieces)
+        self.affine = keras.layers.Dense(units * pieces, kernel_initializer=kernel_initializer)
 
     def build(self, shape):
         self.affine.build(shape)
@@ -121,7 +121,12 @@ class Maxout(keras.layers.Layer):
         return (shape[0], self.units)
 
     def get_config(self):
-        return {**super().get_config(), "units": self.units, "pieces": self.pieces}
+        return {
+            **super().get_config(),
+            "units": self.units,
+            "pieces": self.pieces,
+            "kernel_initializer": keras.initializers.serialize(self.affine.kernel_initializer),
+        }
 
 
 @keras.saving.register_keras_serializable("kerasgan")
