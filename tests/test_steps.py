@@ -199,6 +199,22 @@ def test_conditional_samples_follow_their_labels():
     assert model.snapshot(None).shape == (3, 8, 12, 8, 1)
 
 
+def test_both_players_of_cgan_hear_the_label_from_the_start():
+    keras.utils.set_random_seed(0)
+    model = CGAN()
+    z, y = tf.random.stateless_normal((64, 100), (0, 0)), tf.range(64) % 10
+    x = tf.random.stateless_uniform((64, 28, 28, 1), (0, 1), -1, 1)
+
+    def spread(outputs):
+        return float(tf.reduce_mean(tf.math.reduce_std(outputs, axis=0)))
+
+    first = tf.zeros(64, tf.int32)
+    by_label = spread(model.generator((tf.repeat(z[:1], 64, axis=0), y)))
+    assert by_label > 0.3 * spread(model.generator((z, first)))
+    by_label = spread(model.discriminator((tf.repeat(x[:1], 64, axis=0), y)))
+    assert by_label > 0.3 * spread(model.discriminator((x, first)))
+
+
 def test_a_model_without_latents_says_so():
     with pytest.raises(ValueError, match="no latents"):
         CycleGAN(image_shape=(8, 8, 1), width=2, blocks=1).prior(3)
