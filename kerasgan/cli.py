@@ -21,7 +21,7 @@ from kerasgan.errors import UserError, nearest
 from kerasgan.models import CLASSES
 
 PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
-FILLED_IN = ("image_shape", "classes", "total_steps")  # constructor arguments that the data or the plan decide
+FILLED_IN = ("classes", "total_steps")  # constructor arguments that the data or the plan decide
 MAY_CHANGE = (
     "run",
     "resume",

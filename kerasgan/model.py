@@ -281,7 +281,7 @@ class GenerativeModel(keras.Model):
                 raise UserError(f"{w.path} is moved by {found}; it needs exactly one.")
 
     def _check_can_evaluate(self) -> None:
-        if "test_step" not in vars(type(self)):
+        if type(self).test_step is keras.Model.test_step:
             raise UserError(
                 f"{type(self).__name__} has no loss that means something on held-out data: its losses only say how "
                 "its players stand against each other. Leave out validation_data, and look at the snapshots."
