@@ -33,4 +33,6 @@ def __getattr__(name):
         return importlib.import_module(f"kerasgan.{name}")
     if name == "load":
         return importlib.import_module("kerasgan.saved_model").load
+    if name == "restore":
+        return importlib.import_module("kerasgan.callbacks.checkpoints").restore
     raise AttributeError(f"module 'kerasgan' has no attribute {name!r}")

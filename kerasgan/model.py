@@ -38,6 +38,7 @@ class GenerativeModel(keras.Model):
 
     paper = ""  # where the equations come from
     takes = "images"  # what a batch holds: see kerasgan.data
+    starts_from = ""  # the variant that is trained first, and whose networks this one starts with
     reports = ("loss",)  # what train_step returns
     batch_size = 64  # the paper's minibatch
     batches_per_step = 1  # minibatches that one train_step consumes
@@ -175,6 +176,26 @@ class GenerativeModel(keras.Model):
             )
         self.optimizer = _Optimizers(list(self.optimizers.values()))
 
+    def start_from(self, first_stage: GenerativeModel) -> None:
+        """Take over the weights of all networks that a trained model of the paper's first stage shares with this one.
+
+        Raises UserError for a model of another kind, or one whose networks have other shapes.
+        """
+        kind = type(first_stage).__module__.rpartition(".")[2]
+        if kind != self.starts_from:
+            raise UserError(f"{type(self).__name__} starts from a trained {self.starts_from or 'nothing'}, not {kind}.")
+        theirs = {layer.name: layer for layer in first_stage.layers if layer.name != "noise"}
+        for network in self.layers:
+            if network.name not in theirs:
+                continue
+            weights = theirs[network.name].get_weights()
+            if [w.shape for w in weights] != [tuple(w.shape) for w in network.weights]:
+                raise UserError(
+                    f"The {network.name} of the {kind} has other shapes: give {type(self).__name__} the same settings, "
+                    f"{first_stage.hyperparameters}."
+                )
+            network.set_weights(weights)
+
     def weights_of(self, player: str) -> list[keras.Variable]:
         """Return the trainable weights that `player` moves."""
         return _trainable(self._networks_of[player])
@@ -251,6 +272,10 @@ class GenerativeModel(keras.Model):
         """Write the endpoints as a SavedModel that computes in float32; `about` goes into its kerasgan.json."""
         saved_model.write(self, path, about)
 
+    def uint8_images(self) -> tf.TensorSpec:
+        """Return the spec of uint8 images that an endpoint takes, any number of them."""
+        return tf.TensorSpec((None, *self.image_shape), tf.uint8, "images")
+
     def describe(self) -> dict[str, Any]:
         """Return what run.json and kerasgan.json say of a model."""
         return {
@@ -299,7 +324,7 @@ class GenerativeModel(keras.Model):
             raise UserError(f"{name} takes {self.takes}; the data is {batches.takes}.")
         if batches.image_shape != tuple(self.image_shape):
             raise UserError(f"{name} was built for images of {self.image_shape}; the data has {batches.image_shape}.")
-        if self.takes == "labelled" and batches.classes > self.classes:
+        if self.takes.endswith("labelled") and batches.classes > self.classes:
             raise UserError(f"{name} was built for {self.classes} classes; the data has {batches.classes}.")
 
 

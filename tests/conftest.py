@@ -52,7 +52,13 @@ def small_batches(key, shape=SHAPE, batch_size=4, examples=32):
 
     takes = MODELS[key].takes
     labels = rng.integers(0, CLASSES, examples).astype(np.int32)
-    columns = {"images": (pixels(),), "labelled": (pixels(), labels), "domains": (pixels(), pixels())}[takes]
+    columns = {
+        "images": (pixels(),),
+        "labelled": (pixels(), labels),
+        "partly_labelled": (pixels(), np.where(np.arange(examples) % 2, -1, labels)),
+        "pairs": (pixels(), pixels()),
+        "domains": (pixels(), pixels()),
+    }[takes]
     return Batches(columns, takes, batch_size, classes=CLASSES, about={"name": "random pixels"})
 
 

@@ -15,16 +15,22 @@ from conftest import SMALL
 from PIL import Image
 
 from kerasgan.cli import main
+from kerasgan.cli.train import FILLED_IN
 from kerasgan.models import MODELS
 
 KERASGAN = [sys.executable, "-m", "kerasgan.cli"]
+
+
+def option(name, value):
+    flag = f"--{name.replace('_', '-')}"
+    if isinstance(value, bool):
+        return [flag if value else flag.replace("--", "--no-")]
+    return [flag, str(value)]
+
+
 SMALL_OPTIONS = {
-    "gan": ["--width", "8"],
-    "dcgan": ["--width", "4"],
-    "cgan": ["--latent-dim", "4"],
-    "wgan_gp": ["--width", "4", "--n-critic", "2"],
-    "vae": ["--width", "8"],
-    "cyclegan": ["--width", "4", "--blocks", "1"],
+    key: [text for name, value in small.items() if name not in FILLED_IN for text in option(name, value)]
+    for key, small in SMALL.items()
 }
 
 

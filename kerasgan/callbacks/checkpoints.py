@@ -11,7 +11,10 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from kerasgan import run_folder
 from kerasgan.errors import Diverged, UserError
+from kerasgan.model import precision
+from kerasgan.models import MODELS
 
 
 class Checkpoints(keras.callbacks.Callback):
@@ -84,6 +87,24 @@ class Checkpoints(keras.callbacks.Callback):
 
     def _mean_variables(self):
         return [v for mean in self.model.metrics for v in mean.variables]
+
+
+def restore(run: str | os.PathLike) -> keras.Model:
+    """Return the model of a run folder, built as its run.json says, with the weights of its newest checkpoint.
+
+    It goes on training with optimizers that start anew; to continue the run itself, resume it.
+    Raises UserError if the folder holds no run, or no checkpoint.
+    """
+    record = run_folder.read(run)
+    newest = tf.train.latest_checkpoint(str(Path(run) / "checkpoints"))
+    if newest is None:
+        raise UserError(f"There is no checkpoint in {run}: train it first.")
+    hyperparameters = {**record["hyperparameters"], "image_shape": tuple(record["hyperparameters"]["image_shape"])}
+    with precision(record["precision"]):
+        model = MODELS[record["variant"]](**hyperparameters)
+    weights = tf.train.Checkpoint(state=[w.value for w in model.weights])  # the first part of model.state()
+    weights.restore(newest).assert_existing_objects_matched().expect_partial()
+    return model
 
 
 def check_finite(model: keras.Model, last_good: str | None) -> None:

@@ -21,6 +21,7 @@ class Batches:
 
         images      float32 images in [-1, 1]
         labelled    (images, labels)
+        partly_labelled  (images, labels), where a label of -1 is unknown
         pairs       (source images, target images)
         domains     (images of one domain, images of the other), drawn independently; an epoch is the longer one
 
@@ -39,7 +40,7 @@ class Batches:
         about: dict[str, Any] | None = None,
     ):
         self.columns, self.takes, self.batch_size, self.seed, self.mirror = columns, takes, batch_size, seed, mirror
-        self.classes = int(columns[1].max()) + 1 if takes == "labelled" and classes is None else classes
+        self.classes = int(columns[1].max()) + 1 if takes.endswith("labelled") and classes is None else classes
         self.about = about or {}
         self.image_shape = tuple(columns[0].shape[1:])
         self.examples = max(len(column) for column in columns)

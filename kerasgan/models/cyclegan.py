@@ -91,7 +91,7 @@ class CycleGAN(GenerativeModel):
         return tf.stack([x, self.G(x), self.F(self.G(x)), y, self.F(y), self.G(self.F(y))])
 
     def endpoints(self):
-        image = tf.TensorSpec((None, *self.image_shape), tf.uint8, "images")
+        image = self.uint8_images()
         return {
             "translate": (lambda x: images.to_uint8(self.G(images.from_uint8(x))), [image]),
             "translate_back": (lambda y: images.to_uint8(self.F(images.from_uint8(y))), [image]),

@@ -81,7 +81,7 @@ class VAE(GenerativeModel):
         return tf.stack([x, self.reconstruct(x), *tf.split(samples, 4)])
 
     def endpoints(self):
-        image = tf.TensorSpec((None, *self.image_shape), tf.uint8, "images")
+        image = self.uint8_images()
         return {
             **super().endpoints(),
             "encode": (lambda images_: self.encoder(images.from_uint8(images_))[0], [image]),

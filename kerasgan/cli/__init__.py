@@ -1,0 +1,69 @@
+"""kerasgan list | train | generate: the command line.
+
+Nothing here imports TensorFlow before it has to train or generate: help, lists and mistakes are answered at once.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+
+from kerasgan import __version__
+from kerasgan.cli.generate import generate
+from kerasgan.cli.options import Parser, labels, positive, seed
+from kerasgan.cli.train import add_options, train
+from kerasgan.cli.variants import list_variants, variant
+from kerasgan.errors import UserError
+from kerasgan.models import CLASSES
+
+__all__ = ["main", "parser", "variant"]
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command. Returns the exit code: 0, or 2 for what the user can put right."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorFlow's start-up notes; its errors are still raised
+    arguments = sys.argv[1:] if arguments is None else arguments
+    try:
+        options = parser(arguments).parse_args(arguments)
+        return options.command(options)
+    except UserError as error:
+        print(f"kerasgan: {error}", file=sys.stderr)
+        return 2
+    except OSError as error:
+        if error.errno is None:
+            raise
+        print(f"kerasgan: {error.filename or 'The disk'}: {error.strerror}.", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("kerasgan: interrupted.", file=sys.stderr)
+        return 130
+
+
+def parser(arguments: list[str]) -> Parser:
+    """Return the parser; of the variants, only one that `arguments` names is read."""
+    root = Parser("kerasgan", description="Train generative models on images, and use them.")
+    root.add_argument("--version", action="version", version=f"kerasgan {__version__}")
+    commands = root.add_subparsers(dest="command_name", required=True, metavar="COMMAND", parser_class=Parser)
+
+    command = commands.add_parser("list", help="what can be trained")
+    command.set_defaults(command=list_variants)
+    command.add_argument("--json", action="store_true", help="for programs")
+
+    command = commands.add_parser("train", help="train a variant on images")
+    variants = command.add_subparsers(dest="variant", required=True, metavar="VARIANT", parser_class=Parser)
+    for key in CLASSES:
+        one = variants.add_parser(key, help=f"see kerasgan train {key} --help", argument_default=argparse.SUPPRESS)
+        if key in arguments:
+            add_options(one, variant(key))
+        one.set_defaults(command=train)
+
+    command = commands.add_parser("generate", help="make images with a trained model")
+    command.set_defaults(command=generate)
+    command.add_argument("model", metavar="RUN_OR_SAVED_MODEL", help="a run folder, or a SavedModel of kerasgan")
+    command.add_argument("-n", type=positive, default=64, help="how many images")
+    command.add_argument("--seed", type=seed, default=0, help="same seed, same images")
+    command.add_argument("--labels", type=labels, help="0,1,2: what to make, for models that take labels")
+    command.add_argument("-o", "--output", default="samples.png", help="grid.png, folder/ or samples.npz")
+    command.add_argument("--overwrite", action="store_true", help="replace an output that exists")
+    return root
