@@ -24,6 +24,9 @@ SMALL = {
     "gan": {"latent_dim": 4, "width": 8},
     "dcgan": {"latent_dim": 4, "width": 4},
     "cgan": {"latent_dim": 4, "classes": CLASSES},
+    "lsgan": {"latent_dim": 4, "width": 4},
+    "wgan": {"latent_dim": 4, "width": 4, "n_critic": 2},
+    "alpha_gan": {"latent_dim": 4, "width": 4},
     "wgan_gp": {"latent_dim": 4, "width": 4, "n_critic": 2},
     "cyclegan": {"width": 4, "blocks": 1, "total_steps": 8},
     "vae": {"latent_dim": 4, "width": 8},
@@ -65,6 +68,20 @@ def small_batches(key, shape=SHAPE, batch_size=4, examples=32):
 def one_batch(model, key, shape=SHAPE, batch_size=4):
     batches = small_batches(key, shape, batch_size)
     return next(iter(batches.stream(lambda: 0, model.batches_per_step)))
+
+
+def losses_of_players(model, batch, monkeypatch):
+    """The loss that each minimize() was given, at one point: no player moves."""
+    found = {}
+    monkeypatch.setattr(model, "minimize", lambda player, loss, tape: found.setdefault(player, []).append(float(loss)))
+    logs = model.train_step(batch)
+    return found, {name: float(value) for name, value in logs.items()}
+
+
+def constant_logit(model, network, value):
+    """Let a network score every image the same: its last layer weighs nothing and adds `value`."""
+    score = getattr(model, network).layers[-1]
+    score.set_weights([np.zeros_like(score.get_weights()[0]), np.array([value], np.float32)])
 
 
 @functools.cache

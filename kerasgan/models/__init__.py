@@ -6,11 +6,14 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from kerasgan.models.alpha_gan import AlphaGAN
     from kerasgan.models.cgan import CGAN
     from kerasgan.models.cyclegan import CycleGAN
     from kerasgan.models.dcgan import DCGAN
     from kerasgan.models.gan import GAN
+    from kerasgan.models.lsgan import LSGAN
     from kerasgan.models.vae import VAE
+    from kerasgan.models.wgan import WGAN
     from kerasgan.models.wgan_gp import WGANGP
 
 # Each variant's module and class.
@@ -18,12 +21,15 @@ CLASSES = {
     "gan": "GAN",
     "dcgan": "DCGAN",
     "cgan": "CGAN",
+    "lsgan": "LSGAN",
+    "wgan": "WGAN",
     "wgan_gp": "WGANGP",
+    "alpha_gan": "AlphaGAN",
     "cyclegan": "CycleGAN",
     "vae": "VAE",
 }
 
-__all__ = ["CGAN", "DCGAN", "GAN", "MODELS", "VAE", "WGANGP", "CycleGAN"]
+__all__ = ["MODELS", *CLASSES.values()]
 
 
 def __getattr__(name):
