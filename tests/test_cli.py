@@ -41,9 +41,14 @@ def _elsewhere(tmp_path, monkeypatch):
 
 def data_options(key, folder):
     """Small data that a variant can be trained on."""
-    if MODELS[key].takes != "domains":
+    if MODELS[key].takes not in ("domains", "pairs"):
         return ["--data", "digits", "--image-size", "8", "--batch-size", "32"]
     rng = np.random.default_rng(0)
+    if MODELS[key].takes == "pairs":
+        (folder / "pairs").mkdir(parents=True)
+        for i in range(12):
+            Image.fromarray(rng.integers(0, 256, (8, 16), np.uint8)).save(folder / "pairs" / f"{i}.png")
+        return ["--data", str(folder / "pairs"), "--image-size", "8", "--batch-size", "2", "--halves", "--reverse"]
     folder = folder / "domains"
     for domain in "ab":
         (folder / domain).mkdir(exist_ok=True, parents=True)

@@ -31,6 +31,7 @@ DEFAULTS = {
     "channels": None,
     "halves": False,
     "mirror": False,
+    "reverse": False,
     "epochs": None,
     "steps": None,
     "seed": 0,
@@ -51,6 +52,7 @@ def add_options(command, variant):
     data.add_argument("--channels", type=int, choices=(1, 3, 4), help="grey, colour, or colour and alpha (the data's)")
     data.add_argument("--halves", action="store_true", help="each picture holds two, side by side: pairs or domains")
     data.add_argument("--mirror", action="store_true", help="flip images left to right half of the time")
+    data.add_argument("--reverse", action="store_true", help="swap source and target, or the two domains")
     training = command.add_argument_group("training")
     length = training.add_mutually_exclusive_group()
     length.add_argument("--epochs", type=positive, help=f"times through the data (about {variant.default_steps} steps)")
@@ -104,6 +106,7 @@ def train(options: argparse.Namespace) -> int:
         settings["halves"],
         settings["mirror"],
         settings["seed"],
+        settings["reverse"],
     )
     hyperparameters = {k.removeprefix("model."): v for k, v in settings.items() if k.startswith("model.")}
     hyperparameters |= {"image_shape": batches.image_shape}

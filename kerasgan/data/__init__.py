@@ -25,6 +25,7 @@ def load(
     halves: bool = False,
     mirror: bool = False,
     seed: int = 0,
+    reverse: bool = False,
 ) -> Batches:
     """Return batches of `digits`, a folder of images, an .npz file, or a data set of tensorflow-datasets.
 
@@ -35,16 +36,21 @@ def load(
     halves: each picture of the folder holds two images side by side (for pairs and domains)
     mirror: flip images left to right half of the time
     seed: fixes the order
+    reverse: swap source and target of pairs, or the two domains: from the right half to the left one
 
     Raises UserError, in one line, for data that is missing, unreadable, or of another kind than `takes`.
     """
     name = os.fspath(name)
     if takes in ("pairs", "domains"):
         columns, about = _two_columns(name, takes, image_size, channels, halves)
+        if reverse:
+            columns, about = columns[::-1], {**about, "reverse": True}
         return Batches(columns, takes, batch_size, seed, mirror, about=about)
 
     if halves:
         raise UserError(f"Pictures of two halves hold pairs or domains; this model takes {takes}: leave out --halves.")
+    if reverse:
+        raise UserError(f"Pairs and domains can be reversed; this model takes {takes}: leave out --reverse.")
     if name == "digits":
         source = digits(image_size or (32, 32), channels or 1)
     elif name.endswith(".npz"):

@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from kerasgan.models.cgan import CGAN
+    from kerasgan.models.context_encoder import ContextEncoder
     from kerasgan.models.cyclegan import CycleGAN
     from kerasgan.models.dcgan import DCGAN
     from kerasgan.models.gan import GAN
+    from kerasgan.models.pix2pix import Pix2Pix
     from kerasgan.models.vae import VAE
     from kerasgan.models.wgan_gp import WGANGP
 
@@ -21,9 +23,11 @@ CLASSES = {
     "wgan_gp": "WGANGP",
     "cyclegan": "CycleGAN",
     "vae": "VAE",
+    "pix2pix": "Pix2Pix",
+    "context_encoder": "ContextEncoder",
 }
 
-__all__ = ["CGAN", "DCGAN", "GAN", "MODELS", "VAE", "WGANGP", "CycleGAN"]
+__all__ = ["CGAN", "DCGAN", "GAN", "MODELS", "VAE", "WGANGP", "ContextEncoder", "CycleGAN", "Pix2Pix"]
 
 
 def __getattr__(name):
