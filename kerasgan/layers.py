@@ -19,6 +19,11 @@ def batch_normalization() -> keras.layers.Layer:
     return keras.layers.BatchNormalization(momentum=0.9, epsilon=1e-5, synchronized=several)
 
 
+def instance_normalization() -> keras.layers.Layer:
+    """Return normalisation of each channel of each image by itself (Ulyanov, Vedaldi and Lempitsky 2016)."""
+    return keras.layers.GroupNormalization(groups=-1, epsilon=1e-5)
+
+
 def halvings(height: int, width: int, smallest: int = 4) -> list[tuple[int, int]]:
     """Return sizes from (height, width) down, each half the one before (rounded up), until a side is `smallest`."""
     sizes = [(height, width)]

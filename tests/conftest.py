@@ -30,6 +30,8 @@ SMALL = {
     "wgan_gp": {"latent_dim": 4, "width": 4, "n_critic": 2},
     "cyclegan": {"width": 4, "blocks": 1, "total_steps": 8},
     "vae": {"latent_dim": 4, "width": 8},
+    "pix2pix": {"width": 4},
+    "context_encoder": {"width": 4, "overlap": 1},
 }
 
 

@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from kerasgan.models.alpha_gan import AlphaGAN
     from kerasgan.models.cgan import CGAN
+    from kerasgan.models.context_encoder import ContextEncoder
     from kerasgan.models.cyclegan import CycleGAN
     from kerasgan.models.dcgan import DCGAN
     from kerasgan.models.gan import GAN
     from kerasgan.models.lsgan import LSGAN
+    from kerasgan.models.pix2pix import Pix2Pix
     from kerasgan.models.vae import VAE
     from kerasgan.models.wgan import WGAN
     from kerasgan.models.wgan_gp import WGANGP
@@ -27,9 +29,12 @@ CLASSES = {
     "alpha_gan": "AlphaGAN",
     "cyclegan": "CycleGAN",
     "vae": "VAE",
+    "pix2pix": "Pix2Pix",
+    "context_encoder": "ContextEncoder",
 }
 
 __all__ = ["MODELS", *CLASSES.values()]
+__all__ = ["CGAN", "DCGAN", "GAN", "MODELS", "VAE", "WGANGP", "ContextEncoder", "CycleGAN", "Pix2Pix"]
 
 
 def __getattr__(name):
