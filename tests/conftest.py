@@ -1,7 +1,6 @@
 """Small settings of every variant, small data for it, and what tests of all variants share."""
 
 import functools
-import inspect
 import os
 
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
@@ -44,16 +43,9 @@ def small_model(key, shape=SHAPE, seed=0, **compile_arguments):
     return model
 
 
-def scale_of(key):
-    """How many times smaller the images are that a variant makes its images from."""
-    arguments = inspect.signature(MODELS[key].__init__).parameters
-    default = arguments["scale"].default if MODELS[key].takes == "pairs" and "scale" in arguments else 1
-    return SMALL[key].get("scale", default)
-
-
 def source_shape(key, shape=SHAPE):
     """The shape of what a variant makes an image of `shape` from: smaller for super-resolution."""
-    scale = scale_of(key)
+    scale = SMALL[key].get("scale", 1) if MODELS[key].takes == "pairs" else 1
     return (-(-shape[0] // scale), -(-shape[1] // scale), shape[2])
 
 

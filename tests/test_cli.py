@@ -11,7 +11,7 @@ import time
 
 import numpy as np
 import pytest
-from conftest import SMALL, scale_of
+from conftest import SMALL
 from PIL import Image
 
 from kerasgan.cli import main
@@ -48,8 +48,7 @@ def data_options(key, folder):
         "partly_labelled": ["--labels", "20"],
         "one_class": ["--normal", "0,1,2"],
         "pairs": ["--task", "edges"],
-        "super_resolution": ["--scale", str(scale_of(key))],
-        "colouring": ["--task", "edges"],
+        "super_resolution": ["--scale", str(SMALL[key].get("scale"))],
     }
     if task != "domains":
         return [*options, *more.get(task, [])]
