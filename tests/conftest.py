@@ -1,7 +1,10 @@
 """Small settings of every variant, small data for it, and what tests of all variants share."""
 
 import functools
+import inspect
 import os
+import shutil
+import tempfile
 
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
 
@@ -18,6 +21,8 @@ from kerasgan.models import MODELS
 CPU = tf.config.list_physical_devices("CPU")[0]
 tf.config.set_logical_device_configuration(CPU, [tf.config.LogicalDeviceConfiguration()] * 2)
 
+FEATURES = os.path.join(tempfile.mkdtemp(prefix="kerasgan-"), "features.keras")  # _features writes and removes it
+
 SHAPE = (12, 8, 1)
 CLASSES = 3
 SMALL = {
@@ -27,6 +32,8 @@ SMALL = {
     "wgan_gp": {"latent_dim": 4, "width": 4, "n_critic": 2},
     "cyclegan": {"width": 4, "blocks": 1, "total_steps": 8},
     "vae": {"latent_dim": 4, "width": 8},
+    "srresnet": {"width": 4, "blocks": 1},
+    "srgan": {"width": 4, "blocks": 1, "features": FEATURES, "total_steps": 8},
 }
 
 
@@ -47,16 +54,17 @@ def small_batches(key, shape=SHAPE, batch_size=4, examples=32):
     """8 batches of random pixels of what the variant takes."""
     rng = np.random.default_rng(0)
 
-    def pixels():
-        return rng.integers(0, 256, (examples, *shape), np.uint8)
+    def pixels(scale=1):
+        return rng.integers(0, 256, (examples, -(-shape[0] // scale), -(-shape[1] // scale), shape[2]), np.uint8)
 
+    scale = inspect.signature(MODELS[key]).parameters.get("scale")  # how much smaller a source is
     takes = MODELS[key].takes
     labels = rng.integers(0, CLASSES, examples).astype(np.int32)
     columns = {
         "images": (pixels(),),
         "labelled": (pixels(), labels),
         "partly_labelled": (pixels(), np.where(np.arange(examples) % 2, -1, labels)),
-        "pairs": (pixels(), pixels()),
+        "pairs": (pixels(scale.default if scale else 1), pixels()),
         "domains": (pixels(), pixels()),
     }[takes]
     return Batches(columns, takes, batch_size, classes=CLASSES, about={"name": "random pixels"})
@@ -80,6 +88,15 @@ def values(variables):
 def assert_same(ours, theirs):
     for a, b in zip(ours, theirs, strict=True):
         np.testing.assert_array_equal(a.numpy(), b.numpy(), err_msg=a.path)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _features():
+    """The feature network of small settings."""
+    image = keras.Input((None, None, 3))
+    keras.Model(image, keras.layers.Conv2D(4, 3, 2, activation="relu")(image)).save(FEATURES)
+    yield
+    shutil.rmtree(os.path.dirname(FEATURES))
 
 
 @pytest.fixture(autouse=True)

@@ -10,6 +10,8 @@ if TYPE_CHECKING:
     from kerasgan.models.cyclegan import CycleGAN
     from kerasgan.models.dcgan import DCGAN
     from kerasgan.models.gan import GAN
+    from kerasgan.models.srgan import SRGAN
+    from kerasgan.models.srresnet import SRResNet
     from kerasgan.models.vae import VAE
     from kerasgan.models.wgan_gp import WGANGP
 
@@ -21,9 +23,11 @@ CLASSES = {
     "wgan_gp": "WGANGP",
     "cyclegan": "CycleGAN",
     "vae": "VAE",
+    "srresnet": "SRResNet",
+    "srgan": "SRGAN",
 }
 
-__all__ = ["CGAN", "DCGAN", "GAN", "MODELS", "VAE", "WGANGP", "CycleGAN"]
+__all__ = ["CGAN", "DCGAN", "GAN", "MODELS", "SRGAN", "VAE", "WGANGP", "CycleGAN", "SRResNet"]
 
 
 def __getattr__(name):
