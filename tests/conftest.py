@@ -50,12 +50,20 @@ def small_model(key, shape=SHAPE, seed=0, **compile_arguments):
     return model
 
 
+def source_shape(key, shape=SHAPE):
+    """The shape of what a variant makes an image of `shape` from: smaller for super-resolution."""
+    scale = SMALL[key].get("scale", 1) if MODELS[key].takes == "pairs" else 1
+    return (-(-shape[0] // scale), -(-shape[1] // scale), shape[2])
+
+
 def small_batches(key, shape=SHAPE, batch_size=4, examples=32):
     """8 batches of random pixels of what the variant takes."""
     rng = np.random.default_rng(0)
 
     def pixels(scale=1):
         return rng.integers(0, 256, (examples, -(-shape[0] // scale), -(-shape[1] // scale), shape[2]), np.uint8)
+    def pixels(shape=shape):
+        return rng.integers(0, 256, (examples, *shape), np.uint8)
 
     scale = inspect.signature(MODELS[key]).parameters.get("scale")  # how much smaller a source is
     takes = MODELS[key].takes
@@ -65,6 +73,7 @@ def small_batches(key, shape=SHAPE, batch_size=4, examples=32):
         "labelled": (pixels(), labels),
         "partly_labelled": (pixels(), np.where(np.arange(examples) % 2, -1, labels)),
         "pairs": (pixels(scale.default if scale else 1), pixels()),
+        "pairs": (pixels(source_shape(key, shape)), pixels()),
         "domains": (pixels(), pixels()),
     }[takes]
     return Batches(columns, takes, batch_size, classes=CLASSES, about={"name": "random pixels"})
