@@ -1,7 +1,6 @@
 """Small settings of every variant, small data for it, and what tests of all variants share."""
 
 import functools
-import inspect
 import os
 import shutil
 import tempfile
@@ -32,8 +31,8 @@ SMALL = {
     "wgan_gp": {"latent_dim": 4, "width": 4, "n_critic": 2},
     "cyclegan": {"width": 4, "blocks": 1, "total_steps": 8},
     "vae": {"latent_dim": 4, "width": 8},
-    "srresnet": {"width": 4, "blocks": 1},
-    "srgan": {"width": 4, "blocks": 1, "features": FEATURES, "total_steps": 8},
+    "srresnet": {"scale": 4, "width": 4, "blocks": 1},
+    "srgan": {"scale": 4, "width": 4, "blocks": 1, "features": FEATURES, "total_steps": 8},
 }
 
 
@@ -60,19 +59,15 @@ def small_batches(key, shape=SHAPE, batch_size=4, examples=32):
     """8 batches of random pixels of what the variant takes."""
     rng = np.random.default_rng(0)
 
-    def pixels(scale=1):
-        return rng.integers(0, 256, (examples, -(-shape[0] // scale), -(-shape[1] // scale), shape[2]), np.uint8)
     def pixels(shape=shape):
         return rng.integers(0, 256, (examples, *shape), np.uint8)
 
-    scale = inspect.signature(MODELS[key]).parameters.get("scale")  # how much smaller a source is
     takes = MODELS[key].takes
     labels = rng.integers(0, CLASSES, examples).astype(np.int32)
     columns = {
         "images": (pixels(),),
         "labelled": (pixels(), labels),
         "partly_labelled": (pixels(), np.where(np.arange(examples) % 2, -1, labels)),
-        "pairs": (pixels(scale.default if scale else 1), pixels()),
         "pairs": (pixels(source_shape(key, shape)), pixels()),
         "domains": (pixels(), pixels()),
     }[takes]
