@@ -155,6 +155,26 @@ class ReflectionPadding2D(keras.layers.Layer):
 
 
 @keras.saving.register_keras_serializable("kerasgan")
+class DepthToSpace(keras.layers.Layer):
+    """Lay the channels of each pixel out as `size` x `size` pixels, row by row (Shi et al. 2016, equation 4)."""
+
+    def __init__(self, size: int, **kwargs):
+        super().__init__(**kwargs)
+        self.size = size
+
+    def call(self, x):
+        return tf.nn.depth_to_space(x, self.size)
+
+    def compute_output_shape(self, shape):
+        n, height, width, channels = shape
+        height, width = (side and side * self.size for side in (height, width))  # None: any size
+        return (n, height, width, channels // self.size**2)
+
+    def get_config(self):
+        return {**super().get_config(), "size": self.size}
+
+
+@keras.saving.register_keras_serializable("kerasgan")
 class ImagePool(keras.layers.Layer):
     """Return each image or, half of the time once the pool is full, an older one in exchange for it.
 

@@ -2,6 +2,8 @@
 
 import functools
 import os
+import shutil
+import tempfile
 
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
 
@@ -18,6 +20,8 @@ from kerasgan.models import MODELS
 CPU = tf.config.list_physical_devices("CPU")[0]
 tf.config.set_logical_device_configuration(CPU, [tf.config.LogicalDeviceConfiguration()] * 2)
 
+FEATURES = os.path.join(tempfile.mkdtemp(prefix="kerasgan-"), "features.keras")  # _features writes and removes it
+
 SHAPE = (12, 8, 1)
 CLASSES = 3
 SMALL = {
@@ -32,6 +36,8 @@ SMALL = {
     "vae": {"latent_dim": 4, "width": 8},
     "pix2pix": {"width": 4},
     "context_encoder": {"width": 4, "overlap": 1},
+    "srresnet": {"scale": 4, "width": 4, "blocks": 1},
+    "srgan": {"scale": 4, "width": 4, "blocks": 1, "features": FEATURES, "total_steps": 8},
 }
 
 
@@ -105,6 +111,15 @@ def values(variables):
 def assert_same(ours, theirs):
     for a, b in zip(ours, theirs, strict=True):
         np.testing.assert_array_equal(a.numpy(), b.numpy(), err_msg=a.path)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _features():
+    """The feature network of small settings."""
+    image = keras.Input((None, None, 3))
+    keras.Model(image, keras.layers.Conv2D(4, 3, 2, activation="relu")(image)).save(FEATURES)
+    yield
+    shutil.rmtree(os.path.dirname(FEATURES))
 
 
 @pytest.fixture(autouse=True)

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from kerasgan.models.gan import GAN
     from kerasgan.models.lsgan import LSGAN
     from kerasgan.models.pix2pix import Pix2Pix
+    from kerasgan.models.srgan import SRGAN
+    from kerasgan.models.srresnet import SRResNet
     from kerasgan.models.vae import VAE
     from kerasgan.models.wgan import WGAN
     from kerasgan.models.wgan_gp import WGANGP
@@ -35,6 +37,11 @@ CLASSES = {
 
 __all__ = ["MODELS", *CLASSES.values()]
 __all__ = ["CGAN", "DCGAN", "GAN", "MODELS", "VAE", "WGANGP", "ContextEncoder", "CycleGAN", "Pix2Pix"]
+    "srresnet": "SRResNet",
+    "srgan": "SRGAN",
+}
+
+__all__ = ["CGAN", "DCGAN", "GAN", "MODELS", "SRGAN", "VAE", "WGANGP", "CycleGAN", "SRResNet"]
 
 
 def __getattr__(name):

@@ -1,0 +1,39 @@
+"""SRGAN on photographs of facades, four times larger, learnt on tiles of 64x64 at a CPU's size.
+
+It starts from the SRResNet of ../srresnet/facades.py, and sees with the feature network of features.py.
+
+facades: the folder of the pix2pix data set, whose pictures hold a photograph on the left.
+"""
+
+import sys
+
+import keras
+
+import kerasgan
+from kerasgan import callbacks, data
+from kerasgan.models import SRGAN
+
+
+def main(
+    facades="facades",
+    run="runs/srgan-facades",
+    epochs=1,
+    resume=False,
+    seed=0,
+    first="runs/srresnet-facades",
+    features="runs/features.keras",
+):
+    keras.utils.set_random_seed(seed)
+    photographs, _ = data.side_by_side(facades, (256, 256))
+    tiles = photographs.images.reshape(-1, 4, 64, 4, 64, 3).swapaxes(2, 3).reshape(-1, 64, 64, 3)
+    smaller = data.Degradation("super_resolution", {"scale": 4})
+    pairs = data.Batches((tiles,), "pairs", 16, seed, mirror=True, about=photographs.about, degradation=smaller)
+
+    model = SRGAN(pairs.image_shape, width=32, blocks=4, features=features, total_steps=epochs * len(pairs))
+    model.start_from(kerasgan.restore(first))
+    model.compile()
+    model.fit(pairs, epochs=epochs, callbacks=callbacks.standard(run, pairs, resume))
+
+
+if __name__ == "__main__":
+    main(*[a for a in sys.argv[1:] if a != "--resume"][:1], resume="--resume" in sys.argv)
