@@ -27,6 +27,9 @@ SMALL = {
     "wgan_gp": {"latent_dim": 4, "width": 4, "n_critic": 2},
     "cyclegan": {"width": 4, "blocks": 1, "total_steps": 8},
     "vae": {"latent_dim": 4, "width": 8},
+    "autoencoder": {"latent_dim": 4, "width": 16},
+    "denoising_autoencoder": {"width": 8},
+    "f_anogan": {"latent_dim": 4, "width": 4},
 }
 
 

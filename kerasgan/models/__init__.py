@@ -6,9 +6,12 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from kerasgan.models.autoencoder import Autoencoder
     from kerasgan.models.cgan import CGAN
     from kerasgan.models.cyclegan import CycleGAN
     from kerasgan.models.dcgan import DCGAN
+    from kerasgan.models.denoising_autoencoder import DenoisingAutoencoder
+    from kerasgan.models.f_anogan import FAnoGAN
     from kerasgan.models.gan import GAN
     from kerasgan.models.vae import VAE
     from kerasgan.models.wgan_gp import WGANGP
@@ -21,9 +24,23 @@ CLASSES = {
     "wgan_gp": "WGANGP",
     "cyclegan": "CycleGAN",
     "vae": "VAE",
+    "autoencoder": "Autoencoder",
+    "denoising_autoencoder": "DenoisingAutoencoder",
+    "f_anogan": "FAnoGAN",
 }
 
-__all__ = ["CGAN", "DCGAN", "GAN", "MODELS", "VAE", "WGANGP", "CycleGAN"]
+__all__ = [
+    "CGAN",
+    "DCGAN",
+    "GAN",
+    "MODELS",
+    "VAE",
+    "WGANGP",
+    "Autoencoder",
+    "CycleGAN",
+    "DenoisingAutoencoder",
+    "FAnoGAN",
+]
 
 
 def __getattr__(name):
