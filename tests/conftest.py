@@ -38,6 +38,9 @@ SMALL = {
     "context_encoder": {"width": 4, "overlap": 1},
     "srresnet": {"scale": 4, "width": 4, "blocks": 1},
     "srgan": {"scale": 4, "width": 4, "blocks": 1, "features": FEATURES, "total_steps": 8},
+    "autoencoder": {"latent_dim": 4, "width": 16},
+    "denoising_autoencoder": {"width": 8},
+    "f_anogan": {"latent_dim": 4, "width": 4},
 }
 
 

@@ -7,10 +7,13 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from kerasgan.models.alpha_gan import AlphaGAN
+    from kerasgan.models.autoencoder import Autoencoder
     from kerasgan.models.cgan import CGAN
     from kerasgan.models.context_encoder import ContextEncoder
     from kerasgan.models.cyclegan import CycleGAN
     from kerasgan.models.dcgan import DCGAN
+    from kerasgan.models.denoising_autoencoder import DenoisingAutoencoder
+    from kerasgan.models.f_anogan import FAnoGAN
     from kerasgan.models.gan import GAN
     from kerasgan.models.lsgan import LSGAN
     from kerasgan.models.pix2pix import Pix2Pix
@@ -42,6 +45,23 @@ __all__ = ["CGAN", "DCGAN", "GAN", "MODELS", "VAE", "WGANGP", "ContextEncoder", 
 }
 
 __all__ = ["CGAN", "DCGAN", "GAN", "MODELS", "SRGAN", "VAE", "WGANGP", "CycleGAN", "SRResNet"]
+    "autoencoder": "Autoencoder",
+    "denoising_autoencoder": "DenoisingAutoencoder",
+    "f_anogan": "FAnoGAN",
+}
+
+__all__ = [
+    "CGAN",
+    "DCGAN",
+    "GAN",
+    "MODELS",
+    "VAE",
+    "WGANGP",
+    "Autoencoder",
+    "CycleGAN",
+    "DenoisingAutoencoder",
+    "FAnoGAN",
+]
 
 
 def __getattr__(name):
