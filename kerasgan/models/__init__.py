@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from kerasgan.models.cyclegan import CycleGAN
     from kerasgan.models.dcgan import DCGAN
     from kerasgan.models.gan import GAN
+    from kerasgan.models.real_nvp import RealNVP
     from kerasgan.models.vae import VAE
     from kerasgan.models.wgan_gp import WGANGP
 
@@ -21,9 +22,10 @@ CLASSES = {
     "wgan_gp": "WGANGP",
     "cyclegan": "CycleGAN",
     "vae": "VAE",
+    "real_nvp": "RealNVP",
 }
 
-__all__ = ["CGAN", "DCGAN", "GAN", "MODELS", "VAE", "WGANGP", "CycleGAN"]
+__all__ = ["CGAN", "DCGAN", "GAN", "MODELS", "VAE", "WGANGP", "CycleGAN", "RealNVP"]
 
 
 def __getattr__(name):
