@@ -41,6 +41,7 @@ SMALL = {
     "autoencoder": {"latent_dim": 4, "width": 16},
     "denoising_autoencoder": {"width": 8},
     "f_anogan": {"latent_dim": 4, "width": 4},
+    "real_nvp": {"width": 4, "growth": 1, "blocks": 1, "total_steps": 100},
 }
 
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from kerasgan.models.pix2pix import Pix2Pix
     from kerasgan.models.srgan import SRGAN
     from kerasgan.models.srresnet import SRResNet
+    from kerasgan.models.real_nvp import RealNVP
     from kerasgan.models.vae import VAE
     from kerasgan.models.wgan import WGAN
     from kerasgan.models.wgan_gp import WGANGP
@@ -62,6 +63,10 @@ __all__ = [
     "DenoisingAutoencoder",
     "FAnoGAN",
 ]
+    "real_nvp": "RealNVP",
+}
+
+__all__ = ["CGAN", "DCGAN", "GAN", "MODELS", "VAE", "WGANGP", "CycleGAN", "RealNVP"]
 
 
 def __getattr__(name):
