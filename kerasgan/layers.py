@@ -259,15 +259,3 @@ class SpaceToDepth(keras.layers.Layer):
 
     def get_config(self):
         return {**super().get_config(), "size": self.size}
-
-
-@keras.saving.register_keras_serializable("kerasgan")
-class DepthToSpace(SpaceToDepth):
-    """Undo SpaceToDepth."""
-
-    def call(self, x):
-        return tf.nn.depth_to_space(x, self.size)
-
-    def compute_output_shape(self, shape):
-        n, height, width, channels = shape
-        return (n, height * self.size, width * self.size, channels // self.size**2)

@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from kerasgan.models.gan import GAN
     from kerasgan.models.lsgan import LSGAN
     from kerasgan.models.pix2pix import Pix2Pix
+    from kerasgan.models.real_nvp import RealNVP
     from kerasgan.models.srgan import SRGAN
     from kerasgan.models.srresnet import SRResNet
-    from kerasgan.models.real_nvp import RealNVP
     from kerasgan.models.vae import VAE
     from kerasgan.models.wgan import WGAN
     from kerasgan.models.wgan_gp import WGANGP
@@ -33,40 +33,19 @@ CLASSES = {
     "wgan": "WGAN",
     "wgan_gp": "WGANGP",
     "alpha_gan": "AlphaGAN",
-    "cyclegan": "CycleGAN",
-    "vae": "VAE",
     "pix2pix": "Pix2Pix",
-    "context_encoder": "ContextEncoder",
-}
-
-__all__ = ["MODELS", *CLASSES.values()]
-__all__ = ["CGAN", "DCGAN", "GAN", "MODELS", "VAE", "WGANGP", "ContextEncoder", "CycleGAN", "Pix2Pix"]
+    "cyclegan": "CycleGAN",
     "srresnet": "SRResNet",
     "srgan": "SRGAN",
-}
-
-__all__ = ["CGAN", "DCGAN", "GAN", "MODELS", "SRGAN", "VAE", "WGANGP", "CycleGAN", "SRResNet"]
+    "context_encoder": "ContextEncoder",
+    "f_anogan": "FAnoGAN",
     "autoencoder": "Autoencoder",
     "denoising_autoencoder": "DenoisingAutoencoder",
-    "f_anogan": "FAnoGAN",
-}
-
-__all__ = [
-    "CGAN",
-    "DCGAN",
-    "GAN",
-    "MODELS",
-    "VAE",
-    "WGANGP",
-    "Autoencoder",
-    "CycleGAN",
-    "DenoisingAutoencoder",
-    "FAnoGAN",
-]
+    "vae": "VAE",
     "real_nvp": "RealNVP",
 }
 
-__all__ = ["CGAN", "DCGAN", "GAN", "MODELS", "VAE", "WGANGP", "CycleGAN", "RealNVP"]
+__all__ = ["MODELS", *CLASSES.values()]
 
 
 def __getattr__(name):
