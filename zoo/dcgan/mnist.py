@@ -8,7 +8,7 @@ from kerasgan import callbacks, data
 from kerasgan.models import DCGAN
 
 
-def main(name="mnist", run="runs/dcgan-mnist", epochs=6, resume=False):
+def main(name="mnist", run="runs/dcgan-mnist", epochs=4, resume=False):
     keras.utils.set_random_seed(0)
     digits = data.load(name, takes="images", batch_size=64)
 

@@ -14,10 +14,10 @@ from pathlib import Path
 import keras
 import numpy as np
 import tensorflow as tf
-from kerasgan.metrics import frechet_distance
 
 from kerasgan import data, images
 from kerasgan.losses import logistic
+from kerasgan.metrics import frechet_distance
 from kerasgan.models import LSGAN
 
 

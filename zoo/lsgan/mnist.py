@@ -8,7 +8,7 @@ from kerasgan import callbacks, data
 from kerasgan.models import LSGAN
 
 
-def main(name="mnist", run="runs/lsgan-mnist", epochs=6, resume=False):
+def main(name="mnist", run="runs/lsgan-mnist", epochs=4, resume=False):
     keras.utils.set_random_seed(0)
     digits = data.load(name, takes="images", batch_size=64)
 
