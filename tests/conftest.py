@@ -27,6 +27,7 @@ SMALL = {
     "wgan_gp": {"latent_dim": 4, "width": 4, "n_critic": 2},
     "cyclegan": {"width": 4, "blocks": 1, "total_steps": 8},
     "vae": {"latent_dim": 4, "width": 8},
+    "ddpm": {"width": 4, "multipliers": "1,2", "blocks": 1, "timesteps": 20, "sampling_steps": 3, "warmup": 1},
 }
 
 

@@ -307,7 +307,7 @@ def test_a_saved_model_needs_neither_keras_nor_kerasgan(key, tmp_path):
         "n": np.int32(5),
         "seed": np.int32(7),
         "labels": np.array([2, 0, 1], np.int32),
-        "latents": np.random.default_rng(0).normal(size=(3, SMALL[key].get("latent_dim", 1))).astype(np.float32),
+        "latents": np.random.default_rng(0).normal(size=(3, getattr(model, "latent_dim", 1))).astype(np.float32),
         "images": np.random.default_rng(0).integers(0, 256, (3, *SHAPE), np.uint8),
     }
     np.savez(tmp_path / "inputs.npz", **inputs)

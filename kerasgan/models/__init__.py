@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from kerasgan.models.cgan import CGAN
     from kerasgan.models.cyclegan import CycleGAN
     from kerasgan.models.dcgan import DCGAN
+    from kerasgan.models.ddpm import DDPM
     from kerasgan.models.gan import GAN
     from kerasgan.models.vae import VAE
     from kerasgan.models.wgan_gp import WGANGP
@@ -21,9 +22,10 @@ CLASSES = {
     "wgan_gp": "WGANGP",
     "cyclegan": "CycleGAN",
     "vae": "VAE",
+    "ddpm": "DDPM",
 }
 
-__all__ = ["CGAN", "DCGAN", "GAN", "MODELS", "VAE", "WGANGP", "CycleGAN"]
+__all__ = ["CGAN", "DCGAN", "DDPM", "GAN", "MODELS", "VAE", "WGANGP", "CycleGAN"]
 
 
 def __getattr__(name):
