@@ -107,14 +107,14 @@ class DDPM(GenerativeModel):
         return tf.clip_by_value((x_t - tf.sqrt(1 - alpha_bar) * epsilon) / tf.sqrt(alpha_bar), -1, 1)
 
     def ddim_step(self, x_t, t, s):
-        """Return x_s for s < t: the image in x_t, under what is left of the same noise (DDIM's equation 12, eta = 0)."""
+        """Return x_s for s < t: the image in x_t, under less of the same noise (DDIM, equation 12, eta = 0)."""
         now, then = at(self.alpha_bar, t), at(self.alpha_bar, s)
         x_0 = self.predict(x_t, t)
         epsilon = (x_t - tf.sqrt(now) * x_0) / tf.sqrt(1 - now)
         return tf.sqrt(then) * x_0 + tf.sqrt(1 - then) * epsilon
 
     def ancestral_step(self, x_t, t, z):
-        """Return x_{t-1} ~ p(x_{t-1} | x_t) made of N(0, I) noise z: equation 7 for the mean, beta_t for the variance."""
+        """Return x_{t-1} ~ p(x_{t-1} | x_t) made of N(0, I) noise z: its mean by equation 7, variance beta_t."""
         alpha_bar, before, beta = (at(a, s) for a, s in ((self.alpha_bar, t), (self.alpha_bar, t - 1), (self.beta, t)))
         mean = tf.sqrt(before) * beta * self.predict(x_t, t) + tf.sqrt(1 - beta) * (1 - before) * x_t
         return mean / (1 - alpha_bar) + tf.where(t > 1, tf.sqrt(beta), 0.0) * z
@@ -240,7 +240,7 @@ def group_normalization(x):
 
 @keras.saving.register_keras_serializable("kerasgan")
 class TimeEmbedding(layers.Layer):
-    """Sines and cosines of a time at `width` / 2 wavelengths from 2 pi to 20,000 pi (Vaswani et al. 2017, section 3.5)."""
+    """Sines and cosines of a time at `width` / 2 wavelengths from 2 pi to 20,000 pi (Vaswani et al. 2017)."""
 
     def __init__(self, width: int, **kwargs):
         super().__init__(**kwargs)
