@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from kerasgan.models.dcgan import DCGAN
     from kerasgan.models.denoising_autoencoder import DenoisingAutoencoder
     from kerasgan.models.f_anogan import FAnoGAN
+    from kerasgan.models.ddpm import DDPM
     from kerasgan.models.gan import GAN
     from kerasgan.models.lsgan import LSGAN
     from kerasgan.models.pix2pix import Pix2Pix
@@ -46,6 +47,10 @@ CLASSES = {
 }
 
 __all__ = ["MODELS", *CLASSES.values()]
+    "ddpm": "DDPM",
+}
+
+__all__ = ["CGAN", "DCGAN", "DDPM", "GAN", "MODELS", "VAE", "WGANGP", "CycleGAN"]
 
 
 def __getattr__(name):
