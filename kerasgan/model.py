@@ -38,6 +38,7 @@ class GenerativeModel(keras.Model):
 
     paper = ""  # where the equations come from
     takes = "images"  # what a batch holds: see kerasgan.data
+    task = ""  # what data is made into for it on the command line, if not what it `takes`: see kerasgan.tasks
     starts_from = ""  # the variant that is trained first, and whose networks this one starts with
     reports = ("loss",)  # what train_step returns
     batch_size = 64  # the paper's minibatch
@@ -322,8 +323,13 @@ class GenerativeModel(keras.Model):
         name = type(self).__name__
         if batches.takes != self.takes:
             raise UserError(f"{name} takes {self.takes}; the data is {batches.takes}.")
-        if batches.image_shape != tuple(self.image_shape):
-            raise UserError(f"{name} was built for images of {self.image_shape}; the data has {batches.image_shape}.")
+        shape = tuple(self.image_shape)
+        if batches.image_shape != shape:
+            raise UserError(f"{name} was built for images of {shape}; the data has {batches.image_shape}.")
+        scale = self.hyperparameters.get("scale", 1) if self.takes == "pairs" else 1  # how much smaller a source is
+        source = (-(-shape[0] // scale), -(-shape[1] // scale), shape[2])
+        if batches.source_shape != source:
+            raise UserError(f"{name} makes {shape} of images of {source}; the data has {batches.source_shape}.")
         if self.takes.endswith("labelled") and batches.classes > self.classes:
             raise UserError(f"{name} was built for {self.classes} classes; the data has {batches.classes}.")
 

@@ -45,11 +45,17 @@ def small_model(key, shape=SHAPE, seed=0, **compile_arguments):
     return model
 
 
+def source_shape(key, shape=SHAPE):
+    """The shape of what a variant makes an image of `shape` from: smaller for super-resolution."""
+    scale = SMALL[key].get("scale", 1) if MODELS[key].takes == "pairs" else 1
+    return (-(-shape[0] // scale), -(-shape[1] // scale), shape[2])
+
+
 def small_batches(key, shape=SHAPE, batch_size=4, examples=32):
     """8 batches of random pixels of what the variant takes."""
     rng = np.random.default_rng(0)
 
-    def pixels():
+    def pixels(shape=shape):
         return rng.integers(0, 256, (examples, *shape), np.uint8)
 
     takes = MODELS[key].takes
@@ -58,7 +64,7 @@ def small_batches(key, shape=SHAPE, batch_size=4, examples=32):
         "images": (pixels(),),
         "labelled": (pixels(), labels),
         "partly_labelled": (pixels(), np.where(np.arange(examples) % 2, -1, labels)),
-        "pairs": (pixels(), pixels()),
+        "pairs": (pixels(source_shape(key, shape)), pixels()),
         "domains": (pixels(), pixels()),
     }[takes]
     return Batches(columns, takes, batch_size, classes=CLASSES, about={"name": "random pixels"})

@@ -355,7 +355,7 @@ def test_real_facades(real_data):
         ({"name": "EMPTY", "takes": "domains"}, "no folders: it needs folders trainA and trainB"),
         ({"name": "./nowhere", "takes": "domains"}, "two domains are wanted; it needs folders trainA"),
         ({"name": "digits", "takes": "domains"}, "digits is one set of images"),
-        ({"name": "digits", "takes": "pairs"}, "Pairs are pictures with the source left"),
+        ({"name": "digits", "takes": "pairs"}, "pairs needs pictures of two --halves"),
         ({"name": "digits", "halves": True}, "leave out --halves"),
         ({"name": "FLAT", "takes": "labelled"}, "has no labels"),
         ({"name": "FLAT", "batch_size": 2}, "There are 1 examples"),

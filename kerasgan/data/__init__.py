@@ -1,23 +1,44 @@
-"""Images to train on, from anywhere.
+"""Images to train on, from anywhere, made into what a model takes.
 
 data = kerasgan.data.load("digits", batch_size=64)
 model.fit(data, epochs=40)
+
+pairs = kerasgan.data.load("~/photos", task="super_resolution", scale=4)
 """
 
 from __future__ import annotations
 
 import os
+from typing import Any
+
+import numpy as np
 
 from kerasgan.data.batches import Batches
+from kerasgan.data.degradations import FUNCTIONS, Degradation
+from kerasgan.data.labels import UNKNOWN, of_labels, only, with_budget
 from kerasgan.data.sources import Source, digits, folder, npz, side_by_side, tensorflow_dataset, two_domains
 from kerasgan.errors import UserError
+from kerasgan.tasks import OPTIONS, TASKS, chosen, options_of
 
-__all__ = ["Batches", "Source", "digits", "folder", "load", "npz", "side_by_side", "tensorflow_dataset", "two_domains"]
+__all__ = [
+    "OPTIONS",
+    "TASKS",
+    "Batches",
+    "Degradation",
+    "Source",
+    "digits",
+    "folder",
+    "load",
+    "npz",
+    "side_by_side",
+    "tensorflow_dataset",
+    "two_domains",
+]
 
 
 def load(
     name: str | os.PathLike,
-    takes: str = "images",
+    takes: str | None = None,
     batch_size: int = 64,
     image_size: tuple[int, int] | None = None,
     channels: int | None = None,
@@ -25,56 +46,144 @@ def load(
     halves: bool = False,
     mirror: bool = False,
     seed: int = 0,
-    reverse: bool = False,
+    task: str | None = None,
+    split: str = "train",
+    right_to_left: bool = False,
+    **options: Any,
 ) -> Batches:
     """Return batches of `digits`, a folder of images, an .npz file, or a data set of tensorflow-datasets.
 
-    takes: images, labelled, pairs or domains: what the model's `takes` says
+    takes: what the model's `takes` says; by default what the task makes
     image_size: (height, width); by default that of the data, or 64x64 for a folder
     channels: 1, 3 or 4; by default those of the data
     data_dir: where tensorflow-datasets keeps its files
     halves: each picture of the folder holds two images side by side (for pairs and domains)
     mirror: flip images left to right half of the time
-    seed: fixes the order
-    reverse: swap source and target of pairs, or the two domains: from the right half to the left one
+    seed: fixes the order, which images keep their labels, and where holes and noise are
+    task: what the images are made into; by default what is called as `takes` is
+    split: train, test, or another that the data has
+    right_to_left: of two halves, the right one is the source
 
-    Raises UserError, in one line, for data that is missing, unreadable, or of another kind than `takes`.
+    The tasks, with their options:
+
+        images            nothing but images
+        one_class         images with the labels `normal` alone; of another split all images, labelled 0 (normal) or
+                          1 (not). Without `normal`, all images of a data set without labels are normal
+        labelled          images and labels
+        partly_labelled   images and labels, of which all but `labels` are -1: as many of each class as can be
+        pairs             sources and targets in one picture (`halves`), or arrays `source` and `target` of an .npz
+        colouring         pairs of a grey image, with as many channels, and the image
+        edges             pairs of a drawing of an image's edges and the image
+        super_resolution  pairs of an image made `scale` times smaller and the image
+        completion        pairs of an image with a hole and the image
+        denoising         pairs of an image with Gaussian noise of deviation `noise` in [-1, 1] and the image
+        domains           two folders, halves, arrays `a` and `b` of an .npz, or the images of two `domain_labels`
+
+    Raises UserError, in one line, for data that is missing, unreadable, or not what the task needs.
     """
     name = os.fspath(name)
-    if takes in ("pairs", "domains"):
-        columns, about = _two_columns(name, takes, image_size, channels, halves)
-        if reverse:
-            columns, about = columns[::-1], {**about, "reverse": True}
-        return Batches(columns, takes, batch_size, seed, mirror, about=about)
-
-    if halves:
-        raise UserError(f"Pictures of two halves hold pairs or domains; this model takes {takes}: leave out --halves.")
-    if reverse:
-        raise UserError(f"Pairs and domains can be reversed; this model takes {takes}: leave out --reverse.")
-    if name == "digits":
-        source = digits(image_size or (32, 32), channels or 1)
-    elif name.endswith(".npz"):
-        source = npz(name, image_size, channels)
-    elif os.path.isdir(name) or os.sep in name or name.startswith("~"):
-        source = folder(name, image_size or (64, 64), channels)
+    task = chosen(takes, task)
+    given = {option: value for option, value in options.items() if value is not None}
+    options = options_of(task, given)
+    _check_halves(halves, right_to_left, task)
+    makes, degradation = TASKS[task], None
+    if task == "pairs" or (task == "domains" and options["domain_labels"] is None):
+        sources = _two_columns(name, task, image_size, channels, halves, split)
+        columns = tuple(source.images for source in sources)[:: -1 if right_to_left else 1]
+        classes, about = None, {**sources[0].about, **({"right_to_left": True} if right_to_left else {})}
     else:
-        source = tensorflow_dataset(name, image_size, channels, data_dir)
+        source = _source(name, image_size, channels, data_dir, split)
+        classes, about = source.classes, source.about
+        columns = (source.images,)
+        if task in FUNCTIONS:
+            degradation = Degradation(task, options)
+        elif task == "labelled":
+            columns = (source.images, _labels(source, task, unknown=False))
+        elif task == "partly_labelled":
+            labels = _labels(source, task)
+            if "labels" in given or UNKNOWN not in labels:  # else the data says itself which are unknown
+                labels = with_budget(source, options["labels"], seed)
+            columns = (source.images, labels)
+        elif task == "domains":
+            _labels(source, task)
+            columns = tuple(only(source, of_labels(source, [label])).images for label in options["domain_labels"])
+        elif task == "one_class":
+            columns = _one_class(source, options["normal"], split)
+            makes, classes = ("images", None) if len(columns) == 1 else ("labelled", 2)
+    about = {**about, "name": name, "task": task, **options, "examples": _examples(columns)}
+    return Batches(columns, makes, batch_size, seed, mirror, classes, about, degradation)
 
-    if takes == "labelled" and source.labels is None:
-        raise UserError(f"{name} has no labels: put the images of each class into a folder of its own.")
-    columns = (source.images, source.labels) if takes == "labelled" else (source.images,)
-    return Batches(columns, takes, batch_size, seed, mirror, source.classes, source.about)
+
+def _source(name, image_size, channels, data_dir, split):
+    is_npz = name.endswith(".npz")
+    if split != "train" and (name == "digits" or is_npz):
+        raise UserError(f"{name} has no {split} split: all of it is to train on. A folder or another data set may do.")
+    if name == "digits":
+        return digits(image_size or (32, 32), channels or 1)
+    if is_npz:
+        return npz(name, image_size, channels)
+    if os.path.isdir(name) or os.sep in name or name.startswith("~"):
+        return folder(name, image_size or (64, 64), channels, split)
+    return tensorflow_dataset(name, image_size, channels, data_dir, split)
 
 
-def _two_columns(name, takes, image_size, channels, halves):
+def _two_columns(name, task, image_size, channels, halves, split):
     size = image_size or (64, 64)
     if name.endswith(".npz"):
-        names = ("source", "target") if takes == "pairs" else ("a", "b")
-        sources = [npz(name, image_size, channels, array) for array in names]
-    elif halves:
-        sources = side_by_side(name, size, channels)
-    elif takes == "domains":
-        sources = two_domains(name, size, channels)
-    else:
-        raise UserError(f"Pairs are pictures with the source left and the target right: is {name} a folder of them?")
-    return tuple(s.images for s in sources), {**sources[0].about, "name": name}
+        if split != "train":
+            raise UserError(f"{name} has no {split} split: all of it is to train on.")
+        return [npz(name, image_size, channels, a) for a in (("source", "target") if task == "pairs" else ("a", "b"))]
+    if halves:
+        return side_by_side(name, size, channels, split)
+    if task == "pairs":
+        raise UserError(
+            f"pairs needs pictures of two --halves, source left and target right, or an .npz with source and target; "
+            f"{name} is none. Any images will do for --task {', '.join(FUNCTIONS)}."
+        )
+    if name == "digits":
+        raise UserError("digits is one set of images, and domains needs two: give --domain-labels, such as 3,8.")
+    return two_domains(name, size, channels, split)
+
+
+def _check_halves(halves, right_to_left, task):
+    if halves and task not in ("pairs", "domains"):
+        raise UserError(f"Pictures of two halves hold pairs or domains, and the task is {task}: leave out --halves.")
+    if right_to_left and not halves:
+        raise UserError("--right-to-left is for pictures of two --halves: leave it out.")
+
+
+def _labels(source, task, unknown=True):
+    """Return a source's labels. Raises UserError if it has none, or fewer than the task needs."""
+    name, labels = source.about["name"], source.labels
+    if labels is None:
+        raise UserError(
+            f"{name} has no labels, and {task} needs them: put the images of each class into its own folder."
+        )
+    if source.classes < 2:
+        raise UserError(f"{name} has images of one class, and {task} needs at least two, each in a folder of its own.")
+    if not unknown and labels.min() < 0:
+        raise UserError(f"{name} has {(labels < 0).sum()} images without label; {task} needs all: try partly_labelled.")
+    return labels
+
+
+def _one_class(source, normal, split):
+    """Return the normal images; of another split than train, all images, and whether each is an anomaly."""
+    name = source.about["name"]
+    train = split == "train"
+    if normal is None:
+        if train and (source.labels is None or source.classes == 1):
+            return (source.images,)
+        raise UserError(f"one_class needs to know which of the labels in {name} are normal: give --normal, such as 0.")
+    if source.labels is None:
+        raise UserError(f"{name} has no labels, and --normal needs them: put the images of each class in a folder.")
+    indices = of_labels(source, normal)
+    if train:
+        return (only(source, indices).images,)
+    anomalous = np.ones(len(source.labels), np.int32)
+    anomalous[indices] = 0
+    return source.images, anomalous
+
+
+def _examples(columns):
+    lengths = [len(column) for column in columns]
+    return lengths if len(set(lengths)) > 1 else lengths[0]

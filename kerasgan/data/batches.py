@@ -10,6 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from kerasgan import images
+from kerasgan.data.degradations import Degradation
 from kerasgan.errors import UserError
 
 
@@ -22,11 +23,12 @@ class Batches:
         images      float32 images in [-1, 1]
         labelled    (images, labels)
         partly_labelled  (images, labels), where a label of -1 is unknown
-        pairs       (source images, target images)
+        pairs       (source images, target images); with a `degradation`, of targets alone: sources are made of them
         domains     (images of one domain, images of the other), drawn independently; an epoch is the longer one
 
-    With `mirror`, every image is flipped left to right half of the time. Raises ValueError for fewer examples than one
-    batch.
+    With `mirror`, every image is flipped left to right half of the time. What a degradation draws is a function of the
+    seed, the epoch and the place in it; first() and in_order() always draw the same. `image_shape` is that of the
+    targets, where there are pairs. Raises ValueError for fewer examples than one batch.
     """
 
     def __init__(
@@ -38,11 +40,16 @@ class Batches:
         mirror: bool = False,
         classes: int | None = None,
         about: dict[str, Any] | None = None,
+        degradation: Degradation | None = None,
     ):
         self.columns, self.takes, self.batch_size, self.seed, self.mirror = columns, takes, batch_size, seed, mirror
         self.classes = int(columns[1].max()) + 1 if takes.endswith("labelled") and classes is None else classes
         self.about = about or {}
-        self.image_shape = tuple(columns[0].shape[1:])
+        self.degradation = degradation
+        shapes = [tuple(column.shape[1:]) for column in columns if len(column.shape) == 4]
+        if degradation:
+            shapes = [degradation.source_shape(shapes[0]), *shapes]
+        self.source_shape, self.image_shape = shapes[0], shapes[-1]
         self.examples = max(len(column) for column in columns)
         self.steps_per_epoch(1)
 
@@ -62,21 +69,19 @@ class Batches:
         digest = hashlib.sha256()
         for column in self.columns:
             digest.update(np.ascontiguousarray(column) if isinstance(column, np.ndarray) else column.names_and_sizes())
+        if self.degradation:
+            digest.update(repr(self.degradation).encode())
         return digest.hexdigest()
 
     def first(self, n: int) -> Any:
         """Return the first n examples as one batch, in the order they came: what snapshots are made of."""
-        return self._tensors([column[np.arange(min(n, len(column)))] for column in self.columns])
+        return self._tensors(self._as_they_came(0, n))
 
     def in_order(self) -> tf.data.Dataset:
         """Return a dataset of all examples as they came, once, with a last batch that may be smaller."""
         starts = range(0, self.examples, self.batch_size)
         return self._dataset(
-            lambda: (
-                tuple(column[np.arange(start, min(start + self.batch_size, len(column)))] for column in self.columns)
-                for start in starts
-            ),
-            None,
+            lambda: (self._as_they_came(start, start + self.batch_size) for start in starts), None
         ).apply(tf.data.experimental.assert_cardinality(len(starts)))
 
     def stream(self, first_step: Callable[[], int], batches_per_step: int = 1) -> tf.data.Dataset:
@@ -84,15 +89,22 @@ class Batches:
         size = self.batch_size * batches_per_step
         return self._dataset(lambda: self._numpy_batches(first_step(), batches_per_step), size)
 
-    def _dataset(self, columns_of_batches, size):
-        kinds = [np.uint8 if len(column.shape) == 4 else np.int32 for column in self.columns]
-        signature = tuple(
-            tf.TensorSpec((size, *column.shape[1:]), kind) for column, kind in zip(self.columns, kinds, strict=True)
-        )
-        batches = tf.data.Dataset.from_generator(columns_of_batches, output_signature=signature)
+    def _dataset(self, batches, size):
+        signature = [
+            tf.TensorSpec((size, *column.shape[1:]), np.uint8 if len(column.shape) == 4 else np.int32)
+            for column in self.columns
+        ]
+        if self.degradation:
+            signature = [tf.TensorSpec((size, *self.source_shape), np.uint8), *signature]
+        batches = tf.data.Dataset.from_generator(batches, output_signature=tuple(signature))
         options = tf.data.Options()
         options.autotune.enabled = False  # its thread holds up the end of fit() for seconds
         return batches.map(lambda *columns: self._tensors(columns)).prefetch(2).with_options(options)
+
+    def _as_they_came(self, start: int, stop: int) -> tuple[np.ndarray, ...]:
+        """Return the columns of some examples in their own order; what is drawn for them, no seed changes."""
+        columns = tuple(column[np.arange(start, min(stop, len(column)))] for column in self.columns)
+        return self._degraded(columns, (0, 0), start)
 
     def _numpy_batches(self, step: int, batches_per_step: int) -> Iterator[tuple[np.ndarray, ...]]:
         """Yield the columns of each batch from `step` on."""
@@ -100,13 +112,21 @@ class Batches:
         epoch, first = divmod(step, steps)
         while True:
             orders = [self._order(epoch, column, steps * size) for column in range(len(self.columns))]
-            for k in range(first, steps):
-                batch = slice(k * size, (k + 1) * size)
-                yield tuple(
+            for start in range(first * size, steps * size, size):
+                batch = slice(start, start + size)
+                columns = tuple(
                     self._flipped(column[indices[batch]], mirrored[batch])
                     for column, (indices, mirrored) in zip(self.columns, orders, strict=True)
                 )
+                yield self._degraded(columns, (self.seed, epoch + 1), start)
             epoch, first = epoch + 1, 0
+
+    def _degraded(self, columns, seeds, start):
+        """Return the columns with the sources that a degradation makes of their images put first."""
+        if not self.degradation:
+            return columns
+        # the last number tells these generators from the one that draws the order
+        return self.degradation(columns[0], lambda i: np.random.default_rng((*seeds, start + i, 1))), *columns
 
     def _order(self, epoch: int, column: int, length: int) -> tuple[np.ndarray, np.ndarray]:
         """Return the indices of one epoch, and which of them are mirrored: alike in columns that belong together."""

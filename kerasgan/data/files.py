@@ -37,6 +37,10 @@ class ImageFiles:
         """Return all images as an array in memory if they fit, else these files."""
         return self[np.arange(len(self))] if np.prod(self.shape) <= IN_MEMORY else self
 
+    def subset(self, indices: np.ndarray) -> ImageFiles:
+        """Return these of the files."""
+        return ImageFiles([self.files[i] for i in indices], self.image_size, self.channels, self.half)
+
     def names_and_sizes(self) -> bytes:
         """Return what tells these files from others without reading them."""
         return "\n".join(f"{file.name} {file.stat().st_size}" for file in self.files).encode()

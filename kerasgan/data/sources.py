@@ -98,53 +98,79 @@ def tensorflow_dataset(
     features = builder.info.features
     images_key = next((k for k, f in features.items() if isinstance(f, tfds.features.Image)), None)
     labels_key = next((k for k, f in features.items() if isinstance(f, tfds.features.ClassLabel)), None)
-    if images_key is None or split not in builder.info.splits:
-        raise UserError(f"{name} has {', '.join(features)} in {', '.join(builder.info.splits)}; no {split} images.")
+    if images_key is None:
+        raise UserError(f"{name} has {', '.join(features)}; no images.")
+    if split not in builder.info.splits:
+        raise UserError(f"{name} has no {split} split: it has {', '.join(builder.info.splits)}.")
     images, labels = _read(
         builder.as_dataset(split=split, shuffle_files=False), images_key, labels_key, image_size, channels
     )
     classes = features[labels_key].num_classes if labels_key else None
     about = {"name": name, "split": split, "version": str(builder.version), "examples": len(images)}
+    if labels_key and features[labels_key].names != [str(n) for n in range(classes)]:
+        about["class_names"] = features[labels_key].names
     return Source(images, labels, classes, about)
 
 
-def folder(path: str | os.PathLike, image_size: tuple[int, int] = (64, 64), channels: int | None = None) -> Source:
+def folder(
+    path: str | os.PathLike,
+    image_size: tuple[int, int] = (64, 64),
+    channels: int | None = None,
+    split: str = "train",
+) -> Source:
     """Return the images below a folder, at any depth; sub-folders that hold them are their labels.
 
-    A folder of `train` beside `test` or `val` folders stands for its `train`.
+    A folder of `train` beside `test` or `val` folders stands for the one that `split` names; without these, all of it
+    is the train split.
     """
-    root = _training_part(_existing(path))
+    root = _part(_existing(path), split)
     files, channels = image_files(root, channels)
     names = sorted({file.relative_to(root).parts[0] for file in files if file.parent != root})
-    labelled = len(names) > 1 and all(file.parent != root for file in files)
+    labelled = bool(names) and all(file.parent != root for file in files)
     labels = np.array([names.index(f.relative_to(root).parts[0]) for f in files], np.int32) if labelled else None
-    about = {"name": str(path), "examples": len(files), **({"class_names": names} if labelled else {})}
+    about = {"name": str(path), "examples": len(files), **_about_split(split)}
+    if labelled:
+        about["class_names"] = names
     return Source(ImageFiles(files, image_size, channels).cached(), labels, len(names) if labelled else None, about)
 
 
-def two_domains(path: str | os.PathLike, image_size: tuple[int, int], channels: int | None = None) -> list[Source]:
-    """Return the domains in folders trainA and trainB below `path`, or in its only two folders, in order of name."""
-    layout = "it needs folders trainA and trainB, or exactly two folders of images, or pictures of two --halves"
-    if path == "digits":
-        raise UserError(f"digits is one set of images; two domains are wanted: give --data a folder; {layout}.")
+def two_domains(
+    path: str | os.PathLike,
+    image_size: tuple[int, int],
+    channels: int | None = None,
+    split: str = "train",
+) -> list[Source]:
+    """Return the domains in folders trainA and trainB below `path`, or in its only two folders, in order of name.
+
+    Of another split they are in folders such as testA and testB, or the only two folders in one named test.
+    """
+    layout = (
+        f"it needs folders {split}A and {split}B, or exactly two folders of images, or pictures of two --halves, "
+        "or labels and --domain-labels"
+    )
     root = _existing(path, f"two domains are wanted; {layout}")
-    found = sorted(f for f in root.iterdir() if f.is_dir())
-    pair = [root / "trainA", root / "trainB"]
+    pair = [root / f"{split}A", root / f"{split}B"]
     if not all(f.is_dir() for f in pair):
-        pair = found
+        root = _part(root, split)
+        pair = _folders(root)
     if len(pair) != 2 or {f.name for f in pair} <= _SPLITS:
-        listed = ", ".join(f.name for f in found) or "no folders"
-        raise UserError(f"{path} holds {listed}: {layout}.")
+        raise UserError(f"{root} holds {_listed(root)}: {layout}.")
     kinds = [image_files(f, channels) for f in pair]
     channels = max(c for _, c in kinds)
     about = {"name": str(path), "domains": [f.name for f in pair], "examples": [len(files) for files, _ in kinds]}
+    about |= _about_split(split)
     return [Source(ImageFiles(files, image_size, channels).cached(), None, None, about) for files, _ in kinds]
 
 
-def side_by_side(path: str | os.PathLike, image_size: tuple[int, int], channels: int | None = None) -> list[Source]:
+def side_by_side(
+    path: str | os.PathLike,
+    image_size: tuple[int, int],
+    channels: int | None = None,
+    split: str = "train",
+) -> list[Source]:
     """Return the left halves of the pictures below a folder, and the right halves."""
-    files, channels = image_files(_training_part(_existing(path)), channels)
-    about = {"name": str(path), "examples": len(files), "halves": ["left", "right"]}
+    files, channels = image_files(_part(_existing(path), split), channels)
+    about = {"name": str(path), "examples": len(files), "halves": ["left", "right"], **_about_split(split)}
     return [
         Source(ImageFiles(files, image_size, channels, half).cached(), None, None, about) for half in ("left", "right")
     ]
@@ -153,9 +179,26 @@ def side_by_side(path: str | os.PathLike, image_size: tuple[int, int], channels:
 _SPLITS = {"train", "test", "val", "valid", "validation"}
 
 
-def _training_part(root: Path) -> Path:
-    names = {f.name for f in root.iterdir() if f.is_dir()}
-    return root / "train" if "train" in names and names <= _SPLITS else root
+def _part(root: Path, split: str) -> Path:
+    """Return the folder that holds a split. Raises UserError if there is none."""
+    names = {f.name for f in _folders(root)}
+    if split in names and (names <= _SPLITS or {"train", "test"} <= names):
+        return root / split
+    if split != "train":
+        raise UserError(f"{root} has no {split} split, a folder {split} beside train: it holds {_listed(root)}.")
+    return root
+
+
+def _about_split(split):
+    return {} if split == "train" else {"split": split}
+
+
+def _folders(root):
+    return sorted(f for f in root.iterdir() if f.is_dir())
+
+
+def _listed(root):
+    return ", ".join(f.name for f in _folders(root)) or "no folders"
 
 
 def _existing(path, wanted="give a folder of images, an .npz file, `digits`, or the name of a tensorflow-datasets set"):
