@@ -34,7 +34,7 @@ def main(facades="facades", run="runs/facades_judged", features="runs/features.k
     if train:
         return
     results = json.loads((run / "results.json").read_text()) if (run / "results.json").exists() else {}
-    sets = {split: real(Path(facades) / split) for split in ("train", "test")}
+    sets = {split: real(facades, split) for split in ("train", "test")}
     judge = Judge(sets, keras.models.load_model(features))
 
     def keep(name, way, outputs):
@@ -76,13 +76,13 @@ def train_recipe(name, facades, run, epochs):
             continue
         given = {"resume": (where / "run.json").exists()} | ({"epochs": epochs} if epochs else {})
         if name != "cyclegan":
-            given |= {"reverse": way == "photographs", "adversarial": 0.0 if name == "l1_alone" else 1.0}
+            given |= {"right_to_left": way == "photographs", "adversarial": 0.0 if name == "l1_alone" else 1.0}
         recipe = runpy.run_path(str(ZOO / ("cyclegan" if name == "cyclegan" else "pix2pix") / "facades.py"))
         recipe["main"](facades, where, **given)
 
 
-def real(path):
-    left, right = data.side_by_side(path, image_size=(64, 64))
+def real(facades, split):
+    left, right = data.side_by_side(facades, image_size=(64, 64), split=split)
     return {"photographs": left.images, "labels": right.images}
 
 
