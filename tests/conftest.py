@@ -79,6 +79,20 @@ def one_batch(model, key, shape=SHAPE, batch_size=4):
     return next(iter(batches.stream(lambda: 0, model.batches_per_step)))
 
 
+def losses_of_players(model, batch, monkeypatch):
+    """The loss that each minimize() was given, at one point: no player moves."""
+    found = {}
+    monkeypatch.setattr(model, "minimize", lambda player, loss, tape: found.setdefault(player, []).append(float(loss)))
+    logs = model.train_step(batch)
+    return found, {name: float(value) for name, value in logs.items()}
+
+
+def constant_logit(model, network, value):
+    """Let a network score every image the same: its last layer weighs nothing and adds `value`."""
+    score = getattr(model, network).layers[-1]
+    score.set_weights([np.zeros_like(score.get_weights()[0]), np.array([value], np.float32)])
+
+
 @functools.cache
 def two_devices():
     """One strategy for the process: the collectives of a second one would clash with its."""

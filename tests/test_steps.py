@@ -4,27 +4,13 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from conftest import one_batch, small_batches, small_model, values
+from conftest import constant_logit, losses_of_players, one_batch, small_batches, small_model, values
 
 from kerasgan.models import CGAN, GAN, VAE, WGANGP, CycleGAN
 
 
 def softplus(x):
     return np.logaddexp(0, x)
-
-
-def losses_of_players(model, batch, monkeypatch):
-    """The loss that each minimize() was given, at one point: no player moves."""
-    found = {}
-    monkeypatch.setattr(model, "minimize", lambda player, loss, tape: found.setdefault(player, []).append(float(loss)))
-    logs = model.train_step(batch)
-    return found, {name: float(value) for name, value in logs.items()}
-
-
-def constant_logit(model, network, value):
-    """Let a network score every image the same: its last layer weighs nothing and adds `value`."""
-    score = getattr(model, network).layers[-1]
-    score.set_weights([np.zeros_like(score.get_weights()[0]), np.array([value], np.float32)])
 
 
 @pytest.mark.parametrize("key", ["gan", "dcgan", "cgan"])
