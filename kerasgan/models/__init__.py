@@ -12,9 +12,9 @@ if TYPE_CHECKING:
     from kerasgan.models.context_encoder import ContextEncoder
     from kerasgan.models.cyclegan import CycleGAN
     from kerasgan.models.dcgan import DCGAN
+    from kerasgan.models.ddpm import DDPM
     from kerasgan.models.denoising_autoencoder import DenoisingAutoencoder
     from kerasgan.models.f_anogan import FAnoGAN
-    from kerasgan.models.ddpm import DDPM
     from kerasgan.models.gan import GAN
     from kerasgan.models.lsgan import LSGAN
     from kerasgan.models.pix2pix import Pix2Pix
@@ -44,13 +44,10 @@ CLASSES = {
     "denoising_autoencoder": "DenoisingAutoencoder",
     "vae": "VAE",
     "real_nvp": "RealNVP",
-}
-
-__all__ = ["MODELS", *CLASSES.values()]
     "ddpm": "DDPM",
 }
 
-__all__ = ["CGAN", "DCGAN", "DDPM", "GAN", "MODELS", "VAE", "WGANGP", "CycleGAN"]
+__all__ = ["MODELS", *CLASSES.values()]
 
 
 def __getattr__(name):

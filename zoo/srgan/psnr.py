@@ -66,7 +66,7 @@ def enlarge(run, small):
 
 
 def measured(ours, original):
-    """Return the means over all pictures without their outer pixels, and how much neighbours differ."""
+    """Return the means over all pictures; the outer `SCALE` pixels do not count for PSNR and SSIM."""
     y, reference = luma(ours), luma(original)
     values = [
         psnr(y, reference, SCALE),
