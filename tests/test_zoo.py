@@ -32,6 +32,14 @@ def test_mnist_recipes(recipe, digits, tmp_path):
     assert kerasgan.load(tmp_path / "run").sample(n=2, seed=0).shape == (2, 28, 28, 1)
 
 
+@pytest.mark.parametrize("recipe", [ZOO / "ddpm/cifar10.py"], ids=lambda f: f.parent.name)
+def test_cifar10_recipes(recipe, tmp_path):
+    pictures = np.random.default_rng(0).integers(0, 256, (130, 32, 32, 3), np.uint8)
+    np.savez(tmp_path / "pictures.npz", images=pictures)
+    runpy.run_path(str(recipe))["main"](tmp_path / "pictures.npz", tmp_path / "run", epochs=1)
+    assert kerasgan.load(tmp_path / "run").sample(n=2, seed=0).shape == (2, 32, 32, 3)
+
+
 @pytest.fixture
 def facades(tmp_path):
     """Pictures as those of the pix2pix data set: two of them side by side."""

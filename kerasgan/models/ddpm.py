@@ -7,7 +7,7 @@ from keras import layers, ops
 
 from kerasgan.errors import UserError
 from kerasgan.layers import Dropout, crop
-from kerasgan.model import GenerativeModel, fixed
+from kerasgan.model import GenerativeModel, fixed, integer
 
 
 class DDPM(GenerativeModel):
@@ -55,6 +55,8 @@ class DDPM(GenerativeModel):
         super().__init__(**kwargs)
         if sampling_steps > timesteps:
             raise UserError(f"There are {timesteps} timesteps: sampling takes that many steps or fewer.")
+        if not all(m.isdecimal() and int(m) for m in multipliers.split(",")):
+            raise UserError(f"multipliers are {multipliers!r}; they need to be whole numbers from 1, as in 1,2,2.")
         self.image_shape = image_shape
         self.latent_dim = int(np.prod(image_shape))
         self.timesteps = timesteps
@@ -97,27 +99,31 @@ class DDPM(GenerativeModel):
 
     def diffuse(self, x, t, epsilon):
         """Return x_t ~ q(x_t | x_0) made of x_0 and N(0, I) noise (equation 4)."""
-        alpha_bar = at(self.alpha_bar, t)
-        return tf.sqrt(alpha_bar) * x + tf.sqrt(1 - alpha_bar) * epsilon
+        signal, noise = self.shares(t)
+        return tf.sqrt(signal) * x + tf.sqrt(noise) * epsilon
+
+    def shares(self, t):
+        """Return alpha_bar_t and 1 - alpha_bar_t, which float32 could not make of the first near t = 0."""
+        return at(self.alpha_bar, t), at(1 - self.alpha_bar, t)
 
     def predict(self, x_t, t):
         """Return the image that the network sees in x_t (equation 15 and the line above it), within [-1, 1]."""
-        alpha_bar = at(self.alpha_bar, t)
+        signal, noise = self.shares(t)
         epsilon = self.average([x_t, tf.repeat(t, tf.shape(x_t)[0])])
-        return tf.clip_by_value((x_t - tf.sqrt(1 - alpha_bar) * epsilon) / tf.sqrt(alpha_bar), -1, 1)
+        return tf.clip_by_value((x_t - tf.sqrt(noise) * epsilon) / tf.sqrt(signal), -1, 1)
 
     def ddim_step(self, x_t, t, s):
         """Return x_s for s < t: the image in x_t, under less of the same noise (DDIM, equation 12, eta = 0)."""
-        now, then = at(self.alpha_bar, t), at(self.alpha_bar, s)
+        signal, noise = self.shares(t)
         x_0 = self.predict(x_t, t)
-        epsilon = (x_t - tf.sqrt(now) * x_0) / tf.sqrt(1 - now)
-        return tf.sqrt(then) * x_0 + tf.sqrt(1 - then) * epsilon
+        epsilon = (x_t - tf.sqrt(signal) * x_0) / tf.sqrt(noise)
+        return self.diffuse(x_0, s, epsilon)
 
     def ancestral_step(self, x_t, t, z):
         """Return x_{t-1} ~ p(x_{t-1} | x_t) made of N(0, I) noise z: its mean by equation 7, variance beta_t."""
-        alpha_bar, before, beta = (at(a, s) for a, s in ((self.alpha_bar, t), (self.alpha_bar, t - 1), (self.beta, t)))
-        mean = tf.sqrt(before) * beta * self.predict(x_t, t) + tf.sqrt(1 - beta) * (1 - before) * x_t
-        return mean / (1 - alpha_bar) + tf.where(t > 1, tf.sqrt(beta), 0.0) * z
+        (_, noise), (signal_before, noise_before), beta = self.shares(t), self.shares(t - 1), at(self.beta, t)
+        mean = tf.sqrt(signal_before) * beta * self.predict(x_t, t) + tf.sqrt(1 - beta) * noise_before * x_t
+        return mean / noise + tf.where(t > 1, tf.sqrt(beta), 0.0) * z
 
     @tf.function(autograph=False, reduce_retracing=True)
     def call(self, latents, training=False):
@@ -130,7 +136,7 @@ class DDPM(GenerativeModel):
         x = tf.reshape(latents, (-1, *self.image_shape))
         return tf.while_loop(lambda i, _: i > 0, step, (self.sampling_steps, x))[1]
 
-    @tf.function(autograph=False, reduce_retracing=True)
+    @tf.function(autograph=False, input_signature=[integer("n"), integer("seed")])
     def ancestral(self, n, seed):
         """Draw n images by algorithm 2, in all T steps, each with noise of its own."""
 
