@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from kerasgan.models.gan import GAN
     from kerasgan.models.lsgan import LSGAN
     from kerasgan.models.pix2pix import Pix2Pix
+    from kerasgan.models.sgan import SGAN
     from kerasgan.models.vae import VAE
     from kerasgan.models.wgan import WGAN
     from kerasgan.models.wgan_gp import WGANGP
@@ -27,6 +28,7 @@ CLASSES = {
     "wgan": "WGAN",
     "wgan_gp": "WGANGP",
     "alpha_gan": "AlphaGAN",
+    "sgan": "SGAN",
     "cyclegan": "CycleGAN",
     "vae": "VAE",
     "pix2pix": "Pix2Pix",
