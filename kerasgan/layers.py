@@ -108,6 +108,28 @@ class Dropout(keras.layers.Layer):
 
 
 @keras.saving.register_keras_serializable("kerasgan")
+class GaussianNoise(keras.layers.Layer):
+    """Add N(0, stddev^2) while training, from a counted source, for the reasons of Dropout."""
+
+    def __init__(self, stddev: float, **kwargs):
+        super().__init__(**kwargs)
+        self.stddev = stddev
+        self.noise = Noise()
+        self.built = True
+
+    def call(self, x, training=False):
+        if not training:
+            return x
+        return x + tf.cast(self.stddev * self.noise.normal((tf.shape(x)[0], *x.shape[1:])), x.dtype)
+
+    def compute_output_shape(self, shape):
+        return shape
+
+    def get_config(self):
+        return {**super().get_config(), "stddev": self.stddev}
+
+
+@keras.saving.register_keras_serializable("kerasgan")
 class Maxout(keras.layers.Layer):
     """The largest of `pieces` affine maps, unit by unit (Goodfellow et al. 2013, Maxout networks)."""
 

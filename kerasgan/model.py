@@ -316,12 +316,13 @@ class GenerativeModel(keras.Model):
     def _in_order(self, data: Any) -> Any:
         if not isinstance(data, Batches):
             return data
-        self._check_batches(data)
+        # What is held out may have all its labels.
+        self._check_batches(data, "labelled" if self.takes == "partly_labelled" else self.takes)
         return data.in_order()
 
-    def _check_batches(self, batches: Batches) -> None:
+    def _check_batches(self, batches: Batches, *also: str) -> None:
         name = type(self).__name__
-        if batches.takes != self.takes:
+        if batches.takes not in (self.takes, *also):
             raise UserError(f"{name} takes {self.takes}; the data is {batches.takes}.")
         shape = tuple(self.image_shape)
         if batches.image_shape != shape:

@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from kerasgan import images
 from kerasgan.data.degradations import Degradation
+from kerasgan.data.labels import UNKNOWN
 from kerasgan.errors import UserError
 
 
@@ -22,7 +23,9 @@ class Batches:
 
         images      float32 images in [-1, 1]
         labelled    (images, labels)
-        partly_labelled  (images, labels), where a label of -1 is unknown
+        partly_labelled  (images, labels), where a label of -1 is unknown: an image with its label and any image
+                    without (-1), by turns, so that a few labels among many images are in every batch. An epoch shows
+                    every image once without its label; first() and in_order() take no turns
         pairs       (source images, target images); with a `degradation`, of targets alone: sources are made of them
         domains     (images of one domain, images of the other), drawn independently; an epoch is the longer one
 
@@ -51,6 +54,8 @@ class Batches:
             shapes = [degradation.source_shape(shapes[0]), *shapes]
         self.source_shape, self.image_shape = shapes[0], shapes[-1]
         self.examples = max(len(column) for column in columns)
+        if takes == "partly_labelled" and not (columns[1] != UNKNOWN).any():
+            raise UserError(f"None of the {self.examples} images has a label: partly_labelled needs at least one.")
         self.steps_per_epoch(1)
 
     def __len__(self) -> int:
@@ -58,7 +63,8 @@ class Batches:
 
     def steps_per_epoch(self, batches_per_step: int) -> int:
         """Return how many steps of `batches_per_step` batches an epoch has; raise ValueError if it has none."""
-        steps = self.examples // (self.batch_size * batches_per_step)
+        length = self.examples * (2 if self.takes == "partly_labelled" else 1)
+        steps = length // (self.batch_size * batches_per_step)
         if steps == 0:
             needed = f"{batches_per_step} batches of {self.batch_size}" if batches_per_step > 1 else self.batch_size
             raise UserError(f"There are {self.examples} examples; one step needs {needed}: give a smaller batch size.")
@@ -118,6 +124,8 @@ class Batches:
                     self._flipped(column[indices[batch]], mirrored[batch])
                     for column, (indices, mirrored) in zip(self.columns, orders, strict=True)
                 )
+                if self.takes == "partly_labelled":
+                    columns = columns[0], np.where(np.arange(start, start + size) % 2, UNKNOWN, columns[1])
                 yield self._degraded(columns, (self.seed, epoch + 1), start)
             epoch, first = epoch + 1, 0
 
@@ -132,7 +140,13 @@ class Batches:
         """Return the indices of one epoch, and which of them are mirrored: alike in columns that belong together."""
         generator = np.random.default_rng((self.seed, epoch, column if self.takes == "domains" else 0))
         n = len(self.columns[column])
-        indices = np.concatenate([generator.permutation(n) for _ in range(-(-length // n))])[:length]
+        if self.takes == "partly_labelled":
+            labelled = np.flatnonzero(self.columns[1] != UNKNOWN)
+            indices = np.empty(length, np.int64)
+            indices[::2] = labelled[_permutations(generator, len(labelled), len(indices[::2]))]
+            indices[1::2] = _permutations(generator, n, len(indices[1::2]))
+        else:
+            indices = _permutations(generator, n, length)
         return indices, generator.random(length) < (0.5 if self.mirror else 0)
 
     @staticmethod
@@ -145,3 +159,8 @@ class Batches:
     def _tensors(columns) -> Any:
         tensors = tuple(images.from_uint8(c) if len(c.shape) == 4 else tf.cast(c, tf.int32) for c in columns)
         return tensors if len(tensors) > 1 else tensors[0]
+
+
+def _permutations(generator: np.random.Generator, n: int, length: int) -> np.ndarray:
+    """Return `length` indices below n, each as often as the others, in one permutation after another."""
+    return np.concatenate([generator.permutation(n) for _ in range(-(-length // n))])[:length]

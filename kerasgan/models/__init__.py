@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from kerasgan.models.real_nvp import RealNVP
     from kerasgan.models.srgan import SRGAN
     from kerasgan.models.srresnet import SRResNet
+    from kerasgan.models.sgan import SGAN
     from kerasgan.models.vae import VAE
     from kerasgan.models.wgan import WGAN
     from kerasgan.models.wgan_gp import WGANGP
@@ -34,6 +35,9 @@ CLASSES = {
     "wgan": "WGAN",
     "wgan_gp": "WGANGP",
     "alpha_gan": "AlphaGAN",
+    "sgan": "SGAN",
+    "cyclegan": "CycleGAN",
+    "vae": "VAE",
     "pix2pix": "Pix2Pix",
     "cyclegan": "CycleGAN",
     "srresnet": "SRResNet",

@@ -1,0 +1,171 @@
+"""SGAN. Salimans et al., 2016, Improved techniques for training GANs. https://arxiv.org/abs/1606.03498"""
+
+import keras
+import numpy as np
+import tensorflow as tf
+from keras import layers
+
+from kerasgan import images
+from kerasgan.layers import GaussianNoise, batch_normalization
+from kerasgan.losses import logistic
+from kerasgan.model import GenerativeModel, fixed
+
+
+class SGAN(GenerativeModel):
+    """A classifier learns from a few labels, and from images without any by telling them from generated ones.
+
+    The discriminator has K logits, and that of the class K+1, fake, is fixed to 0 (section 5). The generator matches
+    the mean of the discriminator's last features (section 3.1). Dense networks, noise and learning rates are those of
+    the authors' code for MNIST. As there, what classifies is an average of the discriminator's weights; the authors'
+    moves by 1e-4 a step, which takes tens of thousands of steps.
+
+    image_shape: height, width and channels of the images
+    classes: number of labels, which are 0, 1, ...
+    latent_dim: numbers that one image is made from
+    width: units of the discriminator's first layer; it narrows to a quarter, and the generator's layers have a half
+    decay: of the average of the weights, once training has come far enough
+    """
+
+    paper = "https://arxiv.org/abs/1606.03498"
+    takes = "partly_labelled"
+    reports = ("supervised", "unsupervised", "feature_matching", "accuracy")
+    batch_size = 200  # 100 with a label and 100 without
+    default_steps = 6000
+
+    def __init__(
+        self,
+        image_shape: tuple = (28, 28, 1),
+        classes: int = 10,
+        latent_dim: int = 100,
+        width: int = 1000,
+        decay: float = 0.999,
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        self.image_shape = image_shape
+        self.classes = classes
+        self.latent_dim = latent_dim
+        self.decay = decay
+        self.generator = generator(image_shape, latent_dim, width // 2)
+        self.discriminator = discriminator(image_shape, classes, width, name="discriminator")
+        self.average = discriminator(image_shape, classes, width, name="average")
+        self.average.set_weights(self.discriminator.get_weights())
+        self.average.trainable = False
+
+    def players(self):
+        return {
+            "discriminator": (keras.optimizers.Adam(3e-3, beta_1=0.5), self.discriminator),
+            "generator": (keras.optimizers.Adam(3e-3, beta_1=0.5), self.generator),
+        }
+
+    def prior(self, n, seed=None):
+        """Draw n latents, uniform in [0, 1): always the same for one seed, the next counted ones without."""
+        shape = (n, self.latent_dim)
+        return self.noise.uniform(shape) if seed is None else tf.random.stateless_uniform(shape, fixed(seed))
+
+    def train_step(self, batch):
+        x, y = batch
+        z = self.prior((tf.shape(x)[0] + 1) // 2)  # as many fakes as there are images without a label
+
+        # section 5: min_D  -E log p(y|x, y <= K) - 1/2 E log D(x) - 1/2 E log(1 - D(G(z)))
+        with tf.GradientTape() as g_tape:
+            fake = self.generator(z, training=True)
+            with tf.GradientTape() as d_tape:
+                logits, features = self.discriminator(x, training=True)
+                fake_logits, fake_features = self.discriminator(fake, training=True)
+                supervised = mean_where(y >= 0, cross_entropy(y, logits))
+                unsupervised = 0.5 * mean_where(unlabelled(y), tf.nn.softplus(-log_z(logits)))
+                unsupervised += 0.5 * logistic(log_z(fake_logits), real=False)
+                d_loss = supervised + unsupervised
+
+            # section 3.1: min_G  |E f(x) - E f(G(z))|^2
+            mean, fake_mean = mean_where(unlabelled(y), features), mean_where(tf.ones_like(z[:, 0], bool), fake_features)
+            feature_matching = tf.reduce_mean((mean - fake_mean) ** 2)
+        self.minimize("discriminator", d_loss, d_tape)
+        self.minimize("generator", feature_matching, g_tape)
+
+        step = tf.cast(self.step, tf.float32)  # the first steps should soon be forgotten
+        move_average(self.average, self.discriminator, tf.minimum(self.decay, (1 + step) / (10 + step)))
+        return self.report(
+            supervised=supervised,
+            unsupervised=unsupervised,
+            feature_matching=feature_matching,
+            accuracy=mean_where(y >= 0, tf.cast(correct(y, logits), tf.float32)),
+        )
+
+    def test_step(self, batch):
+        """Return the averaged classifier's loss and accuracy on images with labels."""
+        x, y = batch
+        logits, _ = self.average(x)
+        weights = tf.cast(y >= 0, tf.float32)
+        self._means["supervised"].update_state(cross_entropy(y, logits), weights)
+        self._means["accuracy"].update_state(correct(y, logits), weights)
+        return {name: self._means[name].result() for name in ("supervised", "accuracy")}
+
+    def endpoints(self):
+        classify = lambda images_: self.average(images.from_uint8(images_))[0]  # noqa: E731
+        return {"classify": (classify, [self.uint8_images()]), **super().endpoints()}
+
+
+def log_z(logits):
+    """Return log Z(x), Z = sum_k exp l_k(x): the logit of D = Z / (Z + 1), as the fake class's is 0 (section 5)."""
+    return tf.reduce_logsumexp(logits, axis=-1)
+
+
+def cross_entropy(y, logits):
+    """Return -log p(y|x, y <= K) of each image; of one without a label, a number that means nothing."""
+    return tf.nn.sparse_softmax_cross_entropy_with_logits(tf.maximum(y, 0), logits)
+
+
+def correct(y, logits):
+    return tf.argmax(logits, axis=-1, output_type=tf.int32) == y
+
+
+def unlabelled(y):
+    """Return which images tell how images are distributed: those without a label, which few come again and again.
+
+    All of them, where there is none without.
+    """
+    without = y < 0
+    return without | (in_global_batch(tf.reduce_sum(tf.cast(without, tf.float32))) == 0)
+
+
+def mean_where(chosen, values):
+    """Return the mean of `values` over the chosen images of the global batch, or 0 if none is chosen."""
+    weights = tf.reshape(tf.cast(chosen, tf.float32), (-1,) + (1,) * (len(values.shape) - 1))
+    total = in_global_batch(tf.reduce_sum(weights * values, axis=0))
+    return total / tf.maximum(in_global_batch(tf.reduce_sum(tf.cast(chosen, tf.float32))), 1)
+
+
+def in_global_batch(total):
+    """Return a replica's sum, added to those of the others."""
+    context = tf.distribute.get_replica_context()
+    return context.all_reduce(tf.distribute.ReduceOp.SUM, total) if context.num_replicas_in_sync > 1 else total
+
+
+def move_average(average, network, decay):
+    """Move the average of a network's weights on by one step."""
+    for mean, w in zip(average.weights, network.weights, strict=True):
+        if w.trainable:  # the others are counts of noise
+            mean.assign(decay * mean + (1 - decay) * w)
+
+
+def generator(image_shape, latent_dim, width):
+    z = x = keras.Input((latent_dim,))
+    for _ in range(2):
+        x = layers.Dense(width, use_bias=False)(x)
+        x = layers.Activation("softplus")(batch_normalization()(x))
+    x = layers.Dense(int(np.prod(image_shape)), activation="sigmoid", dtype="float32")(x)
+    return keras.Model(z, layers.Reshape(image_shape, dtype="float32")(layers.Rescaling(2, -1, dtype="float32")(x)), name="generator")
+
+
+def discriminator(image_shape, classes, width, name):
+    """Image -> K logits, and the features that they are made from."""
+    image = keras.Input(image_shape)
+    x = layers.Rescaling(0.5, 0.5)(layers.Flatten()(image))  # to [0, 1], as the noise is meant for
+    x = GaussianNoise(0.3)(x)
+    for units in (width, width // 2, width // 4, width // 4, width // 4):
+        features = layers.Dense(units, activation="relu", kernel_initializer="he_normal")(x)
+        x = GaussianNoise(0.5)(features)
+    logits = layers.Dense(classes, dtype="float32")(x)
+    return keras.Model(image, [logits, layers.Activation("linear", dtype="float32")(features)], name=name)
