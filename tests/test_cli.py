@@ -1,5 +1,7 @@
 """The command line: what it prints, what it writes, and one line for every mistake."""
 
+import dataclasses
+import importlib
 import json
 import os
 import random
@@ -8,14 +10,19 @@ import shutil
 import subprocess
 import sys
 import time
+from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import tensorflow as tf
 from conftest import SMALL
 from PIL import Image
 
-from kerasgan.cli import main
+from kerasgan import run_folder
+from kerasgan.cli import main, stages, variant
 from kerasgan.cli.stages import FILLED_IN
+from kerasgan.errors import UserError
 from kerasgan.models import MODELS
 
 KERASGAN = [sys.executable, "-m", "kerasgan.cli"]
@@ -120,7 +127,8 @@ def test_train_then_use(key, tmp_path, monkeypatch):
     done = kerasgan("train", key, *data_options(key, tmp_path), *SMALL_OPTIONS[key], "--steps", 4)
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""
-    (run,) = (tmp_path / "runs").iterdir()
+    run, *first = sorted((tmp_path / "runs").iterdir())
+    assert [f.name for f in first] == [f"{run.name}-{MODELS[key].starts_from}"] * bool(MODELS[key].starts_from)
     for told in ("timeline.gif", "losses.png", "history.csv", "saved_model"):
         assert told in done.stdout
         assert (run / told).exists()
@@ -129,10 +137,11 @@ def test_train_then_use(key, tmp_path, monkeypatch):
     commands = [line.split() for line in done.stdout.partition("Next:")[2].splitlines() if line.strip()]
     assert [c[0] for c in commands][-2:] == ["tensorboard", "kerasgan"]
     assert kerasgan(*commands[-1][1:]).returncode == 0
-    steps = json.loads((run / "run.json").read_text())["steps"]
-    plan = json.loads((run / "run.json").read_text())["plan"]
-    assert plan == {"epochs": None, "steps": 4} if key == "cyclegan" else plan["epochs"] > 1
-    assert steps == 4 if key == "cyclegan" else steps > 4  # whose learning rate has reached zero
+    record = json.loads((run / "run.json").read_text())
+    plan, steps = record["plan"], record["steps"]
+    planned = "total_steps" in record["hyperparameters"]  # whose learning rate has come to its end
+    assert plan == {"epochs": None, "steps": 4} if planned else plan["epochs"] > 1
+    assert steps == 4 if planned else steps > 4
     if "sample" not in json.loads((run / "saved_model/kerasgan.json").read_text())["verbs"]:
         assert kerasgan("generate", run).returncode == 2
         return
@@ -311,7 +320,10 @@ def test_an_unreadable_image_is_named_and_does_not_stop_the_run(tmp_path):
 # ---- killed at any moment -------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("key", ["cgan", "wgan_gp", "cyclegan"])
+TWO_STAGES = [key for key in SMALL if MODELS[key].starts_from]
+
+
+@pytest.mark.parametrize("key", ["cgan", "wgan_gp", "cyclegan", *TWO_STAGES])
 def test_a_run_killed_twice_ends_as_if_it_never_was(key, tmp_path):
     options = [*data_options(key, tmp_path), *SMALL_OPTIONS[key], "--epochs", "4"]
     done = kerasgan("train", key, *options, "--run", "whole")
@@ -321,9 +333,10 @@ def test_a_run_killed_twice_ends_as_if_it_never_was(key, tmp_path):
     rng = random.Random(key)
     for attempt in range(2):
         arguments = ["train", key, *options, *(["--resume"] if attempt else [])]
-        checkpoints = len(list(tmp_path.glob("killed/checkpoints/ckpt-*.index")))
+        before = newest(tmp_path)
+        if attempt and key in TWO_STAGES:
+            before = (True, 0)  # the second kill is in the second stage
         process = subprocess.Popen([*KERASGAN, *arguments], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        before = newest(tmp_path) if checkpoints else -1
         while newest(tmp_path) <= before and process.poll() is None:
             time.sleep(0.02)
         time.sleep(rng.uniform(0, 1))
@@ -331,17 +344,124 @@ def test_a_run_killed_twice_ends_as_if_it_never_was(key, tmp_path):
         process.wait()
     done = kerasgan("train", key, *options, "--resume")
     assert done.returncode == 0, done.stderr
-    whole, killed = (json.loads((tmp_path / run / "run.json").read_text()) for run in ("whole", "killed"))
-    assert killed["weights_sha256"] == whole["weights_sha256"]
-    assert (tmp_path / "killed/history.csv").read_text() == (tmp_path / "whole/history.csv").read_text()
-    assert not list((tmp_path / "killed/checkpoints").glob("*_temp"))
-    shutil.rmtree(tmp_path / "killed")
+    for stage in ["", f"-{MODELS[key].starts_from}"] if key in TWO_STAGES else [""]:
+        whole, killed = (tmp_path / f"{run}{stage}" for run in ("whole", "killed"))
+        sha256 = [json.loads((run / "run.json").read_text())["weights_sha256"] for run in (whole, killed)]
+        assert sha256[0] == sha256[1], stage
+        assert (killed / "history.csv").read_text() == (whole / "history.csv").read_text()
+        assert not list((killed / "checkpoints").glob("*_temp"))
+        shutil.rmtree(killed)
 
 
 def newest(folder):
-    """The step of the newest checkpoint of the run that is going to be killed."""
-    steps = [int(f.stem.partition("-")[2]) for f in folder.glob("killed/checkpoints/ckpt-*.index")]
-    return max(steps, default=-1)
+    """The newest checkpoint of the run that is going to be killed: whether it is of its last stage, and its step."""
+    checkpoints = folder.glob("killed*/checkpoints/ckpt-*.index")
+    steps = [(f.parents[1].name == "killed", int(f.stem.partition("-")[2])) for f in checkpoints]
+    return max(steps, default=(False, -1))
+
+
+# ---- two stages -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("key", TWO_STAGES)
+def test_a_first_stage_can_be_trained_before(key, tmp_path, capsys):
+    options = [*data_options(key, tmp_path), *SMALL_OPTIONS[key], "--steps", "2"]
+    first = f"both-{MODELS[key].starts_from}"
+    assert kerasgan("train", key, *options, "--run", "both").returncode == 0
+    shared = [n for n in variant(key).arguments if n in variant(MODELS[key].starts_from).arguments and n in SMALL[key]]
+    left = [o for name in shared for o in option(name, SMALL[key][name])]
+    options = [o for o in options if o not in left]  # these are taken from the run
+    done = kerasgan("train", key, *options, "--run", "second", "--start-from", first)
+    assert done.returncode == 0, done.stderr
+    records = [json.loads((tmp_path / run / "run.json").read_text()) for run in ("both", "second")]
+    assert records[0]["hyperparameters"] == records[1]["hyperparameters"]
+    assert records[0]["weights_sha256"] == records[1]["weights_sha256"]
+    assert not (tmp_path / f"second-{MODELS[key].starts_from}").exists()
+
+    assert main(["train", key, *options, "--run", "third", "--start-from", "second"]) == 2
+    said = f"starts from a run of {MODELS[key].starts_from}; {tmp_path}/second is one of {key}"
+    assert said in capsys.readouterr().err
+
+
+@pytest.fixture
+def second(monkeypatch):
+    """A variant that takes labels and starts from a DCGAN, of which it shares two arguments."""
+    dcgan = variant("dcgan")
+    arguments = {**dcgan.arguments, "width": 16, "classes": 10, "penalty": 1.0}
+    monkeypatch.setattr(stages, "variant", lambda key: {"dcgan": dcgan}[key])
+    return dataclasses.replace(
+        dcgan, key="second", takes="labelled", task="labelled", starts_from="dcgan", batch_size=7, arguments=arguments
+    )
+
+
+def test_the_first_stage_takes_what_both_have(second, tmp_path):
+    given = {"data": "mnist", "seed": 3, "steps": 5, "model.latent_dim": 9, "precision": "mixed_bfloat16"}
+    first, last = stages.stages(second, given)
+    assert (first.run, last.run) == (Path("runs/second-mnist-dcgan"), Path("runs/second-mnist"))
+    assert last.start_from == first.run
+    for stage in (first, last):
+        assert {name: stage.settings[name] for name in given if "." not in name} == {
+            name: value for name, value in given.items() if "." not in name
+        }
+    assert {n: v for n, v in first.settings.items() if "." in n} == {"model.latent_dim": 9, "model.width": 16}
+    assert {n: v for n, v in last.settings.items() if "." in n} == {"model.latent_dim": 9}
+    assert (first.settings["task"], last.settings["task"]) == ("images", "labelled")
+    assert (first.settings["batch_size"], last.settings["batch_size"]) == (variant("dcgan").batch_size, 7)
+    assert [s.settings["batch_size"] for s in stages.stages(second, {"batch_size": 5})] == [5, 5]
+
+
+def test_a_two_stage_run_is_resumed_in_the_stage_it_was_in(second, tmp_path):
+    run = tmp_path / "run"
+    given = {"run": run, "data": "mnist", "steps": 5}
+    first, last = stages.stages(second, given)
+    with pytest.raises(UserError, match="nothing to resume"):
+        stages.stages(second, {**given, "resume": True})
+
+    def write(stage, **more):
+        stage.run.mkdir()
+        record = {"variant": stage.variant.key, "settings": stage.kept(), "plan": stage.plan(), "hyperparameters": {}}
+        run_folder.write(stage.run, record | more)
+
+    write(first, then=first.then)
+    with pytest.raises(UserError, match=r"run-dcgan exists: continue it with --resume"):
+        stages.stages(second, given)
+    for resumed in (given, {"run": run}):  # what was given is in the run
+        again = stages.stages(second, {**resumed, "resume": True})
+        assert [(s.run, s.resume) for s in again] == [(first.run, True), (last.run, False)]
+        assert [(s.kept(), s.plan()) for s in again] == [(s.kept(), s.plan()) for s in (first, last)]
+        assert again[1].start_from == first.run
+    with pytest.raises(UserError, match="started with --data mnist, not digits"):
+        stages.stages(second, {**given, "data": "digits", "resume": True})
+
+    write(last)
+    (again,) = stages.stages(second, {"run": run, "resume": True, "epochs": 9})
+    assert (again.run, again.resume, again.start_from) == (last.run, True, first.run)
+    assert again.plan() == {"epochs": 9, "steps": None}
+
+
+def test_a_new_run_leaves_room_for_both_of_its_stages(second, tmp_path):
+    (tmp_path / "runs/second-digits-dcgan").mkdir(parents=True)
+    assert [s.run.name for s in stages.stages(second, {})] == ["second-digits-2-dcgan", "second-digits-2"]
+
+
+def test_ctrl_c_in_the_first_stage_ends_both(second, tmp_path, monkeypatch, capsys):
+    taken = {"dcgan": (3, False)}  # a fit() that was stopped after 3 steps
+    fitted = []
+
+    def fit(stage):
+        fitted.append(stage.variant.key)
+        steps, finished = taken[stage.variant.key]
+        return SimpleNamespace(step=tf.constant(steps)), finished, 1
+
+    train = importlib.import_module("kerasgan.cli.train")
+    monkeypatch.setattr(train, "_prepared", lambda stage: None)
+    monkeypatch.setattr(train, "_fit", fit)
+    monkeypatch.setattr(train, "variant", lambda key: second)
+    assert train.train(SimpleNamespace(variant="second", run=tmp_path / "run")) == 0
+    assert fitted == ["dcgan"]
+    said = capsys.readouterr().out
+    assert "3 steps" in said
+    assert "--resume" in said
 
 
 def test_the_command_is_installed():

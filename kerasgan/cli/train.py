@@ -72,9 +72,12 @@ def train(options: argparse.Namespace) -> int:
     """Train a variant; everything it needs to be resumed is in the run folder's run.json."""
     given = {k: v for k, v in vars(options).items() if k not in ("command", "command_name", "variant")}
     *before, last = stages(variant(options.variant), given)
+    if before:
+        _prepared(last)  # what is wrong with it is said now, and not after hours of the first stage
     for stage in before:
         model, finished, _ = _fit(stage)
-        print(f"\n{int(model.step.numpy())} steps of the first stage done, in {stage.run}", flush=True)
+        steps = f"{int(model.step.numpy())} steps of the first stage are done, in {stage.run}"
+        print(f"\n{steps}{'' if finished else '; go on with --resume'}", flush=True)
         if not finished:
             return 0
     model, _, epochs = _fit(last)
@@ -85,11 +88,37 @@ def train(options: argparse.Namespace) -> int:
 def _fit(stage):
     """Train one stage. Returns the model, whether it took all of its steps, and the epochs that they are."""
     tf = tensorflow()
-    import keras
-
-    from kerasgan import callbacks, data, models
+    from kerasgan import callbacks
 
     about, run, settings = stage.variant, stage.run, stage.settings
+    model, batches, epochs, steps = _prepared(stage)
+    print(f"Training {about.name} on {settings['data']} for {epochs} epochs. Pictures: {run}/snapshots", flush=True)
+    if stage.start_from and not tf.train.latest_checkpoint(str(run / "checkpoints")):
+        model.start_from(callbacks.restore(stage.start_from))
+    watching = callbacks.standard(
+        run,
+        batches,
+        stage.resume,
+        settings["checkpoint_seconds"],
+        settings=stage.kept(),
+        plan=stage.plan(),
+        command=shlex.join(["kerasgan", *sys.argv[1:]]),
+        **({"then": stage.then} if stage.then else {}),
+    )
+    if settings["steps"]:
+        watching.append(callbacks.StopAt(settings["steps"]))
+    model.fit(batches, epochs=epochs, callbacks=watching)
+    return model, int(model.step.numpy()) >= steps, epochs
+
+
+def _prepared(stage):
+    """Return the model of a stage, its batches, and the epochs and the steps that it is to take."""
+    tf = tensorflow()
+    import keras
+
+    from kerasgan import data, models
+
+    about, settings = stage.variant, stage.settings
     keras.utils.set_random_seed(settings["seed"])
     keras.config.set_dtype_policy(settings["precision"])
     strategy = _strategy(tf, settings["devices"], settings["xla"], settings["batch_size"])
@@ -115,27 +144,10 @@ def _fit(stage):
     steps = settings["steps"] or epochs * steps_per_epoch
     filled_in |= {"total_steps": steps}
     hyperparameters = {**{k: v for k, v in filled_in.items() if k in about.arguments}, **hyperparameters}
-
-    print(f"Training {about.name} on {settings['data']} for {epochs} epochs. Pictures: {run}/snapshots", flush=True)
     with strategy.scope():
         model = models.MODELS[about.key](**hyperparameters)
         model.compile(jit_compile=settings["xla"])
-    if stage.start_from and not tf.train.latest_checkpoint(str(run / "checkpoints")):
-        model.start_from(callbacks.restore(stage.start_from))
-    watching = callbacks.standard(
-        run,
-        batches,
-        stage.resume,
-        settings["checkpoint_seconds"],
-        settings=stage.kept(),
-        plan=stage.plan(),
-        command=shlex.join(["kerasgan", *sys.argv[1:]]),
-        **({"then": stage.then} if stage.then else {}),
-    )
-    if settings["steps"]:
-        watching.append(callbacks.StopAt(settings["steps"]))
-    model.fit(batches, epochs=epochs, callbacks=watching)
-    return model, int(model.step.numpy()) >= steps, epochs
+    return model, batches, epochs, steps
 
 
 def _strategy(tf, devices, xla, batch_size):
