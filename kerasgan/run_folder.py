@@ -1,4 +1,4 @@
-"""run.json, read and written without TensorFlow."""
+"""What a run folder holds that can be read, and written, without TensorFlow: run.json, kerasgan.json."""
 
 from __future__ import annotations
 
@@ -36,3 +36,24 @@ def write(run: Path, record: dict[str, Any]) -> None:
     part = run / "run.json.part"
     part.write_text(json.dumps(record, indent=2) + "\n")
     os.replace(part, run / "run.json")
+
+
+def saved_model(path: str | os.PathLike) -> Path:
+    """Return the folder of the SavedModel of a run, or `path` if it is one. Raises UserError if there is none."""
+    given = Path(path).expanduser()
+    for folder in (given / "saved_model", given):
+        if (folder / "saved_model.pb").is_file() and (folder / "kerasgan.json").is_file():
+            return folder
+    if not given.exists():
+        raise UserError(f"There is no {given}: give a run folder or a SavedModel that kerasgan wrote.")
+    if (given / "run.json").is_file():
+        raise UserError(f"The run {given} has not ended, so it has no SavedModel yet: continue it with --resume.")
+    raise UserError(f"{given} is neither a run folder nor a SavedModel that kerasgan wrote.")
+
+
+def about_model(folder: Path) -> dict[str, Any]:
+    """Return the kerasgan.json of a SavedModel's folder. Raises UserError if it is none."""
+    try:
+        return json.loads((folder / "kerasgan.json").read_text())
+    except ValueError as error:
+        raise UserError(f"{folder / 'kerasgan.json'} cannot be read: {error}.") from None

@@ -11,6 +11,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from kerasgan import run_folder
 from kerasgan.errors import UserError
 
 
@@ -48,11 +49,18 @@ class LoadedModel:
     """
 
     def __init__(self, path: Path):
-        self.about: dict[str, Any] = json.loads((path / "kerasgan.json").read_text())
-        self._module = tf.saved_model.load(str(path))
+        self.about: dict[str, Any] = run_folder.about_model(path)
+        try:
+            self._module = tf.saved_model.load(str(path))
+        except (OSError, ValueError, tf.errors.OpError) as error:
+            raise UserError(f"{path} cannot be loaded: {str(error).splitlines()[0]}") from None
 
     def __dir__(self):
         return [*super().__dir__(), *self.about["verbs"]]
+
+    def image_shape(self, verb: str) -> tuple[int | None, int | None, int]:
+        """Return height, width and channels of the images that a verb takes; None where any number will do."""
+        return tuple(self._module.signatures[verb].structured_input_signature[1]["images"].shape[1:])
 
     def __getattr__(self, verb):
         if verb.startswith("_") or verb not in self.about["verbs"]:
@@ -69,12 +77,4 @@ class LoadedModel:
 
 def load(path: str | os.PathLike) -> LoadedModel:
     """Load the SavedModel of a run folder, or a SavedModel folder. Raises UserError if there is none."""
-    given = Path(path).expanduser()
-    for folder in (given / "saved_model", given):
-        if (folder / "saved_model.pb").is_file() and (folder / "kerasgan.json").is_file():
-            return LoadedModel(folder)
-    if not given.exists():
-        raise UserError(f"There is no {given}: give a run folder or a SavedModel that kerasgan wrote.")
-    if (given / "run.json").is_file():
-        raise UserError(f"The run {given} has not ended, so it has no SavedModel yet: continue it with --resume.")
-    raise UserError(f"{given} is neither a run folder nor a SavedModel that kerasgan wrote.")
+    return LoadedModel(run_folder.saved_model(path))

@@ -78,7 +78,9 @@ def kerasgan(*arguments, **kwargs):
 # ---- answers at once ------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["list"], ["list", "--json"], ["train", "dcgan", "--help"]], ids=str)
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["list"], ["list", "--json"], ["train", "dcgan", "--help"], ["score", "--help"]], ids=str
+)
 def test_help_and_lists_do_not_import_tensorflow(arguments):
     script = (
         "import sys; from kerasgan.cli import main\n"
@@ -96,6 +98,14 @@ def test_help_and_lists_answer_in_half_a_second():
 
     for arguments in (["--help"], ["list"], ["train", "dcgan", "--help"]):
         assert min(seconds(arguments) for _ in range(5)) < 0.5
+
+
+def test_a_reader_may_go_before_the_end():
+    reader, writer = os.pipe()
+    os.close(reader)
+    done = subprocess.run([*KERASGAN, "list"], stdout=writer, stderr=subprocess.PIPE, text=True)
+    os.close(writer)
+    assert done.stderr == ""
 
 
 def test_list_names_every_variant(capsys):

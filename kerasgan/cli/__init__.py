@@ -1,6 +1,6 @@
-"""kerasgan list | train | generate: the command line.
+"""kerasgan list | train | generate | translate | reconstruct | encode | classify | score: the command line.
 
-Nothing here imports TensorFlow before it has to train or generate: help, lists and mistakes are answered at once.
+Nothing here imports TensorFlow before it has to train or use a model: help, lists and mistakes are answered at once.
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ import os
 import sys
 
 from kerasgan import __version__
-from kerasgan.cli.generate import generate
-from kerasgan.cli.options import Parser, labels, positive, seed
+from kerasgan.cli import generate, verbs
+from kerasgan.cli.options import Parser
 from kerasgan.cli.train import add_options, train
 from kerasgan.cli.variants import list_variants, variant
 from kerasgan.errors import UserError
@@ -26,7 +26,12 @@ def main(arguments: list[str] | None = None) -> int:
     arguments = sys.argv[1:] if arguments is None else arguments
     try:
         options = parser(arguments).parse_args(arguments)
-        return options.command(options)
+        code = options.command(options)
+        sys.stdout.flush()
+        return code
+    except BrokenPipeError:  # who reads a table has read enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
     except UserError as error:
         print(f"kerasgan: {error}", file=sys.stderr)
         return 2
@@ -58,12 +63,6 @@ def parser(arguments: list[str]) -> Parser:
             add_options(one, variant(key))
         one.set_defaults(command=train)
 
-    command = commands.add_parser("generate", help="make images with a trained model")
-    command.set_defaults(command=generate)
-    command.add_argument("model", metavar="RUN_OR_SAVED_MODEL", help="a run folder, or a SavedModel of kerasgan")
-    command.add_argument("-n", type=positive, default=64, help="how many images")
-    command.add_argument("--seed", type=seed, default=0, help="same seed, same images")
-    command.add_argument("--labels", type=labels, help="0,1,2: what to make, for models that take labels")
-    command.add_argument("-o", "--output", default="samples.png", help="grid.png, folder/ or samples.npz")
-    command.add_argument("--overwrite", action="store_true", help="replace an output that exists")
+    generate.add_options(commands.add_parser("generate", help="make images with a trained model"))
+    verbs.add_commands(commands)
     return root

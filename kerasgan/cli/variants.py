@@ -52,6 +52,12 @@ def variant(key: str) -> Variant:
     )
 
 
+def variants_with(verb: str) -> list[str]:
+    """Return variants whose SavedModels have a verb; not those that import their endpoints from another's file."""
+    sources = {key: (PACKAGE / "models" / f"{key}.py").read_text(encoding="utf-8") for key in CLASSES}
+    return [key for key, source in sources.items() if f'"{verb}": (' in source]
+
+
 def _class(tree, name):
     return next(c for c in tree.body if isinstance(c, ast.ClassDef) and c.name == name)
 

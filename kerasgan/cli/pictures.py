@@ -1,0 +1,160 @@
+"""The pictures that a user names, cut and scaled to what a model takes."""
+
+from __future__ import annotations
+
+import dataclasses
+import sys
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from kerasgan.errors import UserError
+
+if TYPE_CHECKING:
+    import numpy as np
+    from PIL import Image
+
+BLOCK = 100  # pictures that a model gets at once
+PIXELS = 2**20  # and their pixels: a layer of 64 channels keeps 256 MiB of them
+READ_AHEAD = 8
+
+
+@dataclasses.dataclass(frozen=True)
+class Picture:
+    """One picture that is read when it is asked for."""
+
+    name: str  # what it is called in tables and files
+    file: Path | None  # where it comes from
+    place: Path  # where its PNG belongs, below a folder
+    read: Callable[[], Image.Image]
+
+
+def check(given: list[str]) -> None:
+    """Raise UserError for what is neither a file, a folder, nor `digits`. It does not need TensorFlow."""
+    for name in given:
+        if name != "digits" and not Path(name).expanduser().exists():
+            raise UserError(f"There is no {name}: give a picture, a folder of them, an .npz with images, or digits.")
+
+
+def named(given: list[str], image_shape: tuple) -> list[Picture]:
+    """Return the pictures in files, in folders at any depth, in .npz files and in `digits`, in the order given.
+
+    No two have the same place. Raises UserError for a folder without pictures, and for an .npz without images.
+    """
+    found = [picture for name in given for picture in _pictures(name, image_shape)]
+    taken = set()
+    for i, picture in enumerate(found):
+        place, number = picture.place, 2
+        while str(place).lower() in taken:  # there are file systems to which A.png is a.png
+            place, number = picture.place.with_stem(f"{picture.place.stem}-{number}"), number + 1
+        taken.add(str(place).lower())
+        found[i] = dataclasses.replace(picture, place=place)
+    return found
+
+
+def blocks(
+    pictures: list[Picture], image_shape: tuple, half: str | None, variant: str, most: int | None = None
+) -> Iterator[tuple[list[Picture], np.ndarray]]:
+    """Yield consecutive pictures with their uint8 images[n, height, width, channel], fitted to a model's `image_shape`.
+
+    A height and width of None fit any size: there, a block ends where the size changes. At most `most` pictures are
+    read. Those that cannot be read are named on standard error and passed over. Raises UserError if none is left.
+    """
+    import numpy as np
+
+    waiting, count = [], 0
+    for picture, image in islice(_readable(pictures, image_shape, half, variant), most):
+        height, width, _ = image.shape
+        full = len(waiting) >= min(BLOCK, PIXELS // (height * width))
+        if waiting and (full or image.shape != waiting[0][1].shape):
+            yield [p for p, _ in waiting], np.stack([i for _, i in waiting])
+            waiting = []
+        waiting.append((picture, image))
+        count += 1
+    if not count:
+        raise UserError(f"None of the {len(pictures)} pictures can be read.")
+    yield [p for p, _ in waiting], np.stack([i for _, i in waiting])
+
+
+def _pictures(name, image_shape):
+    from PIL import Image
+
+    from kerasgan import data
+    from kerasgan.data.files import SUFFIXES, decoded
+
+    height, width, channels = image_shape
+    path = Path(name).expanduser()
+    if name == "digits":
+        images = data.digits((height, width) if height else (32, 32), channels).images
+    elif path.is_dir():
+        files = sorted(f for f in path.rglob("*") if f.suffix.lower() in SUFFIXES and f.is_file())
+        if not files:
+            raise UserError(f"There are no pictures in {name}: files that end in {', '.join(sorted(SUFFIXES))}.")
+        return [Picture(str(f), f, f.relative_to(path).with_suffix(".png"), partial(decoded, f)) for f in files]
+    elif path.suffix.lower() == ".npz":
+        images = data.npz(path).images
+    else:
+        return [Picture(name, path, Path(path.name).with_suffix(".png"), partial(decoded, path))]
+
+    def read(i):
+        return Image.fromarray(images[i][..., 0] if images.shape[-1] == 1 else images[i])
+
+    file = path if path.is_file() else None
+    return [
+        Picture(f"{name}/{i:05d}", file, Path(f"{path.stem}-{i:05d}.png"), partial(read, i)) for i in range(len(images))
+    ]
+
+
+def _readable(pictures, image_shape, half, variant):
+    """Yield each picture that can be read with its fitted image; say once what fitting does to them."""
+    told = skipped = 0
+    rest = iter(pictures)
+    with ThreadPoolExecutor(READ_AHEAD) as readers:
+        while ahead := list(islice(rest, READ_AHEAD)):
+            fitted = list(readers.map(partial(_fitted, image_shape=image_shape, half=half), ahead))
+            for picture, (image, before) in zip(ahead, fitted, strict=True):
+                if image is None:
+                    skipped += 1
+                    print(f"Skipping {picture.name}: {before}", file=sys.stderr)
+                    continue
+                if image.shape != before and not told:
+                    told = True
+                    how = "cut to their middle and scaled" if image.shape[:2] != before[:2] else "converted"
+                    print(
+                        f"Pictures are {how} to the {_by(image.shape)} that {variant} takes; "
+                        f"{picture.name} is {_by(before)}.",
+                        file=sys.stderr,
+                    )
+                yield picture, image
+    if skipped:
+        print(f"Skipped {skipped} of {len(pictures)} pictures that cannot be read.", file=sys.stderr)
+
+
+def _fitted(picture, image_shape, half):
+    """Return a picture's image and the shape it had before; or None and why it cannot be read."""
+    import numpy as np
+    from PIL import Image
+
+    from kerasgan.data.files import resized, with_channels
+
+    height, width, channels = image_shape
+    try:
+        read = picture.read()
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        return None, str(error).splitlines()[0] if str(error) else type(error).__name__
+    if half:
+        middle = max(1, read.width // 2)
+        left = 0 if half == "left" else read.width - middle
+        read = read.crop((left, 0, left + middle, read.height))
+    before = (read.height, read.width, len(read.getbands()))
+    if height:
+        read = resized(read, (height, width))
+    image = np.asarray(with_channels(read, channels))
+    return image.reshape(*image.shape[:2], channels), before
+
+
+def _by(shape):
+    return "x".join(map(str, shape))
