@@ -38,6 +38,13 @@ def crop(x: keras.KerasTensor, height: int, width: int) -> keras.KerasTensor:
     return keras.layers.Cropping2D(((0, down), (0, right)))(x) if down or right else x
 
 
+def move_average(average: keras.Model, network: keras.Model, decay: float | tf.Tensor) -> None:
+    """Move an average of a network's trainable weights on by one step: decay * average + (1 - decay) * weight."""
+    for mean, w in zip(average.weights, network.weights, strict=True):
+        if w.trainable:  # the others are counts of noise
+            mean.assign(decay * mean + (1 - decay) * w)
+
+
 @keras.saving.register_keras_serializable("kerasgan")
 class Noise(keras.layers.Layer):
     """A counted source of random numbers: what comes next depends on its key and on how much was drawn before.

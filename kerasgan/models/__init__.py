@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     from kerasgan.models.lsgan import LSGAN
     from kerasgan.models.pix2pix import Pix2Pix
     from kerasgan.models.real_nvp import RealNVP
+    from kerasgan.models.sgan import SGAN
     from kerasgan.models.srgan import SRGAN
     from kerasgan.models.srresnet import SRResNet
-    from kerasgan.models.sgan import SGAN
     from kerasgan.models.vae import VAE
     from kerasgan.models.wgan import WGAN
     from kerasgan.models.wgan_gp import WGANGP
@@ -36,8 +36,6 @@ CLASSES = {
     "wgan_gp": "WGANGP",
     "alpha_gan": "AlphaGAN",
     "sgan": "SGAN",
-    "cyclegan": "CycleGAN",
-    "vae": "VAE",
     "pix2pix": "Pix2Pix",
     "cyclegan": "CycleGAN",
     "srresnet": "SRResNet",

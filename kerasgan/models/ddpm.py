@@ -6,7 +6,7 @@ import tensorflow as tf
 from keras import layers, ops
 
 from kerasgan.errors import UserError
-from kerasgan.layers import Dropout, crop
+from kerasgan.layers import Dropout, crop, move_average
 from kerasgan.model import GenerativeModel, fixed, integer
 
 
@@ -165,13 +165,6 @@ class Warmup(keras.optimizers.schedules.LearningRateSchedule):
 def at(table, t):
     """Return the value of each time, in the shape that multiplies images."""
     return tf.reshape(tf.gather(tf.constant(table, tf.float32), t), (-1, 1, 1, 1))
-
-
-def move_average(average, network, decay):
-    """Move the average of a network's weights on by one step."""
-    for mean, w in zip(average.weights, network.weights, strict=True):
-        if w.trainable:  # the others are counts of noise
-            mean.assign(decay * mean + (1 - decay) * w)
 
 
 def denoiser(image_shape, width, multipliers, blocks, attention, dropout, name):

@@ -6,7 +6,7 @@ import tensorflow as tf
 from keras import layers
 
 from kerasgan import images
-from kerasgan.layers import GaussianNoise, batch_normalization
+from kerasgan.layers import GaussianNoise, batch_normalization, move_average
 from kerasgan.losses import logistic
 from kerasgan.model import GenerativeModel, fixed
 
@@ -79,7 +79,10 @@ class SGAN(GenerativeModel):
                 d_loss = supervised + unsupervised
 
             # section 3.1: min_G  |E f(x) - E f(G(z))|^2
-            mean, fake_mean = mean_where(unlabelled(y), features), mean_where(tf.ones_like(z[:, 0], bool), fake_features)
+            mean, fake_mean = (
+                mean_where(unlabelled(y), features),
+                mean_where(tf.ones_like(z[:, 0], bool), fake_features),
+            )
             feature_matching = tf.reduce_mean((mean - fake_mean) ** 2)
         self.minimize("discriminator", d_loss, d_tape)
         self.minimize("generator", feature_matching, g_tape)
@@ -143,20 +146,15 @@ def in_global_batch(total):
     return context.all_reduce(tf.distribute.ReduceOp.SUM, total) if context.num_replicas_in_sync > 1 else total
 
 
-def move_average(average, network, decay):
-    """Move the average of a network's weights on by one step."""
-    for mean, w in zip(average.weights, network.weights, strict=True):
-        if w.trainable:  # the others are counts of noise
-            mean.assign(decay * mean + (1 - decay) * w)
-
-
 def generator(image_shape, latent_dim, width):
     z = x = keras.Input((latent_dim,))
     for _ in range(2):
         x = layers.Dense(width, use_bias=False)(x)
         x = layers.Activation("softplus")(batch_normalization()(x))
     x = layers.Dense(int(np.prod(image_shape)), activation="sigmoid", dtype="float32")(x)
-    return keras.Model(z, layers.Reshape(image_shape, dtype="float32")(layers.Rescaling(2, -1, dtype="float32")(x)), name="generator")
+    return keras.Model(
+        z, layers.Reshape(image_shape, dtype="float32")(layers.Rescaling(2, -1, dtype="float32")(x)), name="generator"
+    )
 
 
 def discriminator(image_shape, classes, width, name):
