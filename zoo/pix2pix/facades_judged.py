@@ -27,10 +27,10 @@ STEP = 8  # pixels from one 32x32 patch to the next
 MEASURES = {"l1": "L1", "psnr": "PSNR, dB", "ssim": "SSIM", "frechet": "Frechet distance"}
 
 
-def main(facades="facades", run="runs/facades_judged", features="runs/features.keras", train=(), epochs=None):
+def main(facades="facades", run="runs/facades_judged", features="runs/features.keras", train=(), to=WAYS, epochs=None):
     run = Path(run)
     for name in train or MODELS:
-        train_recipe(name, facades, run, epochs)
+        train_recipe(name, facades, run, to, epochs)
     if train:
         return
     results = json.loads((run / "results.json").read_text()) if (run / "results.json").exists() else {}
@@ -69,8 +69,8 @@ def folder(name, way):
     return "cyclegan" if name == "cyclegan" else f"{name}_to_{way}"
 
 
-def train_recipe(name, facades, run, epochs):
-    for way in WAYS[:1] if name == "cyclegan" else WAYS:
+def train_recipe(name, facades, run, to, epochs):
+    for way in to[:1] if name == "cyclegan" else to:  # which learns both ways at once
         where = run / folder(name, way)
         if (where / "saved_model").exists():
             continue
@@ -128,6 +128,7 @@ if __name__ == "__main__":
     parser.add_argument("--run", default="runs/facades_judged", help="folder for the runs and results.json")
     parser.add_argument("--features", default="runs/features.keras", help="what zoo/srgan/features.py wrote")
     parser.add_argument("--train", nargs="+", default=(), choices=MODELS, help="only train these, without judging")
+    parser.add_argument("--to", nargs="+", default=WAYS, choices=WAYS, help="only train these ways")
     parser.add_argument("--epochs", type=int, help="other than the recipes'")
     options = parser.parse_args()
-    main(options.facades, options.run, options.features, options.train, options.epochs)
+    main(options.facades, options.run, options.features, options.train, options.to, options.epochs)
