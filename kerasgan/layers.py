@@ -19,6 +19,11 @@ def batch_normalization() -> keras.layers.Layer:
     return keras.layers.BatchNormalization(momentum=0.9, epsilon=1e-5, synchronized=several)
 
 
+def instance_normalization() -> keras.layers.Layer:
+    """Return normalisation of each channel of each image by itself (Ulyanov, Vedaldi and Lempitsky 2016)."""
+    return keras.layers.GroupNormalization(groups=-1, epsilon=1e-5)
+
+
 def halvings(height: int, width: int, smallest: int = 4) -> list[tuple[int, int]]:
     """Return sizes from (height, width) down, each half the one before (rounded up), until a side is `smallest`."""
     sizes = [(height, width)]
@@ -205,3 +210,52 @@ class ImagePool(keras.layers.Layer):
 
         first = share * context.replica_id_in_sync_group if context.num_replicas_in_sync > 1 else 0
         return tf.where(full & swap, old, x)[first : first + share]
+
+
+@keras.saving.register_keras_serializable("kerasgan")
+class WeightNormConv2D(keras.layers.Layer):
+    """A convolution whose kernel is scale * v / |v| for each of its filters (Salimans and Kingma 2016, equation 2).
+
+    The kernel is made in float32, in every precision. `gain` is what the scales start with: the root of 2 keeps the
+    size of what comes through a rectifier.
+    """
+
+    def __init__(self, filters: int, size: int, gain: float = 2**0.5, **kwargs):
+        super().__init__(**kwargs)
+        self.filters, self.size, self.gain = filters, size, gain
+
+    def build(self, shape):
+        kernel = (self.size, self.size, shape[-1], self.filters)
+        self.kernel = self.add_weight(name="kernel", shape=kernel, initializer=normal(0.05), autocast=False)
+        start = keras.initializers.Constant(self.gain)
+        self.scale = self.add_weight(name="weight_norm_scale", shape=(self.filters,), initializer=start, autocast=False)
+        self.bias = self.add_weight(name="bias", shape=(self.filters,), initializer="zeros")
+
+    def call(self, x):
+        kernel = self.scale * tf.math.l2_normalize(self.kernel, axis=[0, 1, 2])
+        return tf.nn.conv2d(x, tf.cast(kernel, x.dtype), 1, "SAME") + self.bias
+
+    def compute_output_shape(self, shape):
+        return (*shape[:-1], self.filters)
+
+    def get_config(self):
+        return {**super().get_config(), "filters": self.filters, "size": self.size, "gain": self.gain}
+
+
+@keras.saving.register_keras_serializable("kerasgan")
+class SpaceToDepth(keras.layers.Layer):
+    """Stack each square of `size` by `size` pixels into channels, row by row."""
+
+    def __init__(self, size: int = 2, **kwargs):
+        super().__init__(**kwargs)
+        self.size = size
+
+    def call(self, x):
+        return tf.nn.space_to_depth(x, self.size)
+
+    def compute_output_shape(self, shape):
+        n, height, width, channels = shape
+        return (n, height // self.size, width // self.size, channels * self.size**2)
+
+    def get_config(self):
+        return {**super().get_config(), "size": self.size}

@@ -28,11 +28,21 @@ SMALL = {
     "gan": {"latent_dim": 4, "width": 8},
     "dcgan": {"latent_dim": 4, "width": 4},
     "cgan": {"latent_dim": 4, "classes": CLASSES},
+    "lsgan": {"latent_dim": 4, "width": 4},
+    "wgan": {"latent_dim": 4, "width": 4, "n_critic": 2},
+    "alpha_gan": {"latent_dim": 4, "width": 4},
     "wgan_gp": {"latent_dim": 4, "width": 4, "n_critic": 2},
     "cyclegan": {"width": 4, "blocks": 1, "total_steps": 8},
     "vae": {"latent_dim": 4, "width": 8},
+    "pix2pix": {"width": 4},
+    "context_encoder": {"width": 4, "overlap": 1},
     "srresnet": {"scale": 4, "width": 4, "blocks": 1},
     "srgan": {"scale": 4, "width": 4, "blocks": 1, "features": FEATURES, "total_steps": 8},
+    "autoencoder": {"latent_dim": 4, "width": 16},
+    "denoising_autoencoder": {"width": 8},
+    "f_anogan": {"latent_dim": 4, "width": 4},
+    "real_nvp": {"width": 4, "growth": 1, "blocks": 1, "total_steps": 100},
+    "ddpm": {"width": 4, "multipliers": "1,2", "blocks": 1, "timesteps": 20, "sampling_steps": 3, "warmup": 1},
 }
 
 

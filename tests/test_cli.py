@@ -15,7 +15,7 @@ from conftest import SMALL
 from PIL import Image
 
 from kerasgan.cli import main
-from kerasgan.cli.train import FILLED_IN
+from kerasgan.cli.stages import FILLED_IN
 from kerasgan.models import MODELS
 
 KERASGAN = [sys.executable, "-m", "kerasgan.cli"]
@@ -40,16 +40,28 @@ def _elsewhere(tmp_path, monkeypatch):
 
 
 def data_options(key, folder):
-    """Small data that a variant can be trained on."""
-    if MODELS[key].takes != "domains":
-        return ["--data", "digits", "--image-size", "8", "--batch-size", "32"]
+    """Small data that a variant can be trained on: the task of its own, if digits will do for that."""
+    model = MODELS[key]
+    task = model.task or model.takes
+    options = ["--data", "digits", "--image-size", "8", "--batch-size", "32"]
+    more = {
+        "partly_labelled": ["--labels", "20"],
+        "one_class": ["--normal", "0,1,2"],
+        "pairs": ["--task", "edges"],
+        "super_resolution": ["--scale", str(SMALL[key].get("scale"))],
+    }
+    if task != "domains":
+        return [*options, *more.get(task, [])]
+    write_domains(folder / "domains")
+    return ["--data", str(folder / "domains"), "--image-size", "8", "--batch-size", "1"]
+
+
+def write_domains(folder):
     rng = np.random.default_rng(0)
-    folder = folder / "domains"
     for domain in "ab":
         (folder / domain).mkdir(exist_ok=True, parents=True)
         for i in range(12):
             Image.fromarray(rng.integers(0, 256, (8, 8), np.uint8)).save(folder / domain / f"{i}.png")
-    return ["--data", str(folder), "--image-size", "8", "--batch-size", "1"]
 
 
 def kerasgan(*arguments, **kwargs):
@@ -206,7 +218,24 @@ def test_a_run_without_a_number_gets_the_next_one(tmp_path):
         ("train dcgan --data ./nowhere", "There is no folder nowhere"),
         ("train dcgan --batch-size 2000", "There are 1797 examples; one step needs 2000"),
         ("train wgan_gp --batch-size 400", "There are 1797 examples; one step needs 5 batches of 400"),
-        ("train cyclegan", "it needs folders trainA and trainB"),
+        ("train cyclegan", "and domains needs two: give --domain-labels, such as 3,8"),
+        ("train cyclegan --data ./taken", "taken holds no folders: it needs folders trainA and trainB, or exactly two"),
+        ("train cyclegan --domain-labels 3", "--domain-labels 3 does not name two domains: give two different labels"),
+        (
+            "train cyclegan --domain-labels 3,10",
+            "digits has no images labelled 10: it has 0, 1, 2, 3, 4, 5",
+        ),
+        ("train cyclegan --domain-labels 3,cat", "digits has no images labelled cat"),
+        ("train cyclegan --task edges", "takes domains, and edges makes pairs: choose a task from domains"),
+        ("train dcgan --task egdes", "there is no task egdes (did you mean edges?): choose from images, one_class"),
+        ("train dcgan --task edges", "takes images, and edges makes pairs: choose a task from images, one_class"),
+        ("train dcgan --normal 3", "--normal belongs to task one_class; this is images: leave it out"),
+        ("train dcgan --noise 0.5", "there is no option --noise"),
+        ("train dcgan --task one_class", "which of the labels in digits are normal: give --normal"),
+        ("train dcgan --task one_class --normal 11", "digits has no images labelled 11"),
+        ("train dcgan --start-from taken", "there is no option --start-from"),
+        ("train dcgan --halves", "the task is images: leave out --halves"),
+        ("train dcgan --right-to-left", "--right-to-left is for pictures of two --halves"),
         ("train dcgan --devices 3", "TensorFlow sees 0"),
         ("train dcgan --resume", "There is nothing to resume in runs/dcgan-digits"),
         ("train dcgan --run taken", "taken exists: continue it with --resume, or choose another folder with --run"),
@@ -258,7 +287,7 @@ def test_no_traceback_and_no_notes_of_tensorflow(tmp_path):
 
 
 def test_an_unreadable_image_is_named_and_does_not_stop_the_run(tmp_path):
-    data_options("cyclegan", tmp_path)
+    write_domains(tmp_path / "domains")
     (tmp_path / "domains/a/0.png").write_text("nothing")
     done = kerasgan(
         "train",

@@ -35,13 +35,20 @@ def test_mnist_recipes(recipe, digits, tmp_path):
     assert kerasgan.load(tmp_path / "run").sample(n=2, seed=0).shape == (2, 28, 28, 1)
 
 
-def test_cyclegan_recipe(tmp_path):
-    for i in range(2):
-        (tmp_path / "facades/train").mkdir(parents=True, exist_ok=True)
-        picture = np.random.default_rng(i).integers(0, 256, (64, 128, 3), np.uint8)
-        Image.fromarray(picture).save(tmp_path / f"facades/train/{i}.jpg")
-    recipe = runpy.run_path(str(ZOO / "cyclegan/facades.py"))
-    recipe["main"](tmp_path / "facades", tmp_path / "run", epochs=1)
+@pytest.fixture
+def facades(tmp_path):
+    """Pictures as those of the pix2pix data set: two of them side by side."""
+    for split, n in {"train": 16, "test": 8}.items():
+        (tmp_path / "facades" / split).mkdir(parents=True)
+        for i in range(n):
+            picture = np.random.default_rng(i).integers(0, 256, (64, 128, 3), np.uint8)
+            Image.fromarray(picture).save(tmp_path / "facades" / split / f"{i}.jpg")
+    return tmp_path / "facades"
+
+
+@pytest.mark.parametrize("key", ["cyclegan", "pix2pix", "context_encoder"])
+def test_facades_recipes(key, facades, tmp_path):
+    runpy.run_path(str(ZOO / key / "facades.py"))["main"](facades, tmp_path / "run", epochs=1)
     images = np.zeros((1, 64, 64, 3), np.uint8)
     assert kerasgan.load(tmp_path / "run").translate(images=images).shape == images.shape
 
@@ -68,10 +75,8 @@ def test_super_resolution_experiment(tmp_path, monkeypatch, capsys):
     assert np.isfinite([list(cell.values()) for cell in results.values()]).all()
     assert Image.open(tmp_path / "runs/pictures-0.png").size == (4 * 130 + 2, 130 + 2)
     assert f"| srgan | 1 | {results['srgan 0']['PSNR luma']:.2f} |" in capsys.readouterr().out
-    assert kerasgan.load(tmp_path / "runs/srgan-facades-0").translate(images=np.zeros((1, 5, 7, 3))).shape[1:3] == (
-        20,
-        28,
-    )
+    model = kerasgan.load(tmp_path / "runs/srgan-facades-0")
+    assert model.translate(images=np.zeros((1, 5, 7, 3), np.uint8)).shape == (1, 20, 28, 3)
 
     monkeypatch.delattr(kerasgan.models.SRGAN, "train_step")  # what there is, is not made again
     experiment(options)
@@ -90,3 +95,39 @@ def test_feature_network(tmp_path, monkeypatch):
     record = json.loads((tmp_path / "new/features.json").read_text())
     assert 0 <= record["test_accuracy"] <= 1
     assert sorted(f.name for f in (tmp_path / "new").iterdir()) == ["features.json", "features.keras"]
+
+
+def test_context_encoder_cifar10_recipe(digits, tmp_path):
+    runpy.run_path(str(ZOO / "context_encoder/cifar10.py"))["main"](digits, tmp_path / "run", epochs=1)
+    images = np.zeros((1, 28, 28, 1), np.uint8)
+    assert kerasgan.load(tmp_path / "run").translate(images=images).shape == images.shape
+
+
+def test_fills_that_a_context_encoder_is_compared_with():
+    script = runpy.run_path(str(ZOO / "context_encoder/psnr.py"))
+    rows, columns = np.mgrid[:12, :8]
+    plane = np.uint8(10 + 3 * rows + 5 * columns)[None, :, :, None].repeat(3, axis=-1)
+    known = np.ones((12, 8, 1), bool)
+    known[3:9, 2:6] = False
+    holed = np.where(known, plane, 0)
+    np.testing.assert_array_equal(script["harmonic_fill"](holed, known), plane)  # a plane is harmonic
+    filled = script["mean_fill"](holed, known)
+    np.testing.assert_array_equal(filled[:, known[..., 0]], plane[:, known[..., 0]])
+    assert set(filled[0, 3:9, 2:6].flat) == {round(plane[0, known[..., 0], 0].mean())}
+    off = np.where(known, plane, plane + 10)
+    assert script["psnr"](off, plane, known) == pytest.approx(10 * np.log10(255**2 / 100))
+
+
+def test_the_judge_of_facades_knows_a_perfect_answer(facades):
+    script = runpy.run_path(str(ZOO / "pix2pix/facades_judged.py"))
+    sets = {split: script["real"](facades, split) for split in ("train", "test")}
+    image = keras.Input((None, None, 3))
+    judge = script["Judge"](sets, keras.Model(image, keras.layers.Conv2D(4, 3)(image)))
+    perfect = judge(sets["test"]["photographs"], "photographs")
+    assert perfect == {"l1": 0, "psnr": np.inf, "ssim": 1, "frechet": pytest.approx(0, abs=1e-6)}
+    other = judge(sets["test"]["labels"], "photographs")
+    difference = sets["test"]["labels"].astype(float) - sets["test"]["photographs"]
+    assert other["l1"] == pytest.approx(np.abs(difference).mean() / 255, rel=1e-4)
+    assert other["frechet"] > 0
+    assert other["ssim"] < 1
+    assert judge.patches == 8 * 25

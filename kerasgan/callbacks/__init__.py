@@ -10,7 +10,7 @@ from typing import Any
 
 import keras
 
-from kerasgan.callbacks.checkpoints import Checkpoints
+from kerasgan.callbacks.checkpoints import Checkpoints, restore
 from kerasgan.callbacks.history import History
 from kerasgan.callbacks.record import Export, Record
 from kerasgan.callbacks.snapshots import Snapshots
@@ -26,6 +26,7 @@ __all__ = [
     "StopAt",
     "StopOnSignal",
     "StopWhenNotFinite",
+    "restore",
     "standard",
 ]
 

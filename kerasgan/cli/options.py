@@ -68,6 +68,11 @@ def labels(text):
     return [_number(label, 0) for label in text.split(",")]
 
 
+def names(text):
+    """Labels by number or by the name of their class."""
+    return tuple(int(label) if label.isdecimal() else label for label in text.split(","))
+
+
 def size(text):
     if not (match := re.fullmatch(r"(\d+)(?:x(\d+))?", text)):
         raise argparse.ArgumentTypeError(f"{text} is no size: give 64, or 96x64 for height x width")

@@ -3,43 +3,19 @@
 from __future__ import annotations
 
 import argparse
+import os
 import shlex
 import sys
 from pathlib import Path
 
-from kerasgan import run_folder
-from kerasgan.cli.options import devices, positive, seed, size, tensorflow
+from kerasgan import tasks
+from kerasgan.cli.options import devices, names, positive, seed, size, tensorflow
+from kerasgan.cli.stages import FILLED_IN, offered, stages
 from kerasgan.cli.variants import variant
 from kerasgan.errors import UserError
 
 PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
-FILLED_IN = ("classes", "total_steps")  # constructor arguments that the data or the plan decide
-MAY_CHANGE = (
-    "run",
-    "resume",
-    "epochs",
-    "steps",
-    "checkpoint_seconds",
-    "devices",
-    "data_dir",
-)  # what a resumed run may have differently
-
-DEFAULTS = {
-    "data": "digits",
-    "data_dir": None,
-    "image_size": None,
-    "channels": None,
-    "halves": False,
-    "mirror": False,
-    "epochs": None,
-    "steps": None,
-    "seed": 0,
-    "resume": False,
-    "checkpoint_seconds": 30.0,
-    "precision": "float32",
-    "devices": 1,
-    "xla": False,
-}
+TYPES = {"labels": positive, "normal": names, "domain_labels": names, "scale": positive, "noise": float}
 
 
 def add_options(command, variant):
@@ -50,14 +26,31 @@ def add_options(command, variant):
     data.add_argument("--image-size", type=size, help="32, or 96x64 for height x width (the data's, 64 for a folder)")
     data.add_argument("--channels", type=int, choices=(1, 3, 4), help="grey, colour, or colour and alpha (the data's)")
     data.add_argument("--halves", action="store_true", help="each picture holds two, side by side: pairs or domains")
+    data.add_argument("--right-to-left", action="store_true", help="of two halves, the right one is the source")
     data.add_argument("--mirror", action="store_true", help="flip images left to right half of the time")
+    fitting = ", ".join(tasks.fit(variant.takes))
+    made = f"what the data is made into: {fitting} ({variant.task})"
+    data.add_argument("--task", choices=tuple(tasks.TASKS), metavar="TASK", help=made)
+    for name in offered(variant):
+        option = tasks.OPTIONS[name]
+        meaning = option.meaning if option.default is None else f"{option.meaning} ({option.default})"
+        data.add_argument(f"--{name.replace('_', '-')}", type=TYPES[name], help=f"{option.task}: {meaning}")
     training = command.add_argument_group("training")
     length = training.add_mutually_exclusive_group()
-    length.add_argument("--epochs", type=positive, help=f"times through the data (about {variant.default_steps} steps)")
-    length.add_argument("--steps", type=positive, help="training steps, instead of epochs")
+    each = ", in each stage" if variant.starts_from else ""
+    about = f"about {variant.default_steps} steps"
+    length.add_argument("--epochs", type=positive, help=f"times through the data{each} ({about})")
+    length.add_argument("--steps", type=positive, help=f"training steps, instead of epochs{each}")
     training.add_argument("--batch-size", type=positive, help=f"images in a minibatch ({variant.batch_size})")
     training.add_argument("--seed", type=seed, help="fixes weights, noise and order (0)")
     training.add_argument("--run", type=Path, help=f"folder for what is written (runs/{variant.key}-DATA)")
+    if variant.starts_from:
+        training.add_argument(
+            "--start-from",
+            metavar="RUN",
+            type=os.path.abspath,
+            help=f"folder of a trained {variant.starts_from} (it is trained first, in RUN-{variant.starts_from})",
+        )
     training.add_argument("--resume", action="store_true", help="go on with the run where it was stopped or killed")
     training.add_argument("--checkpoint-seconds", type=float, help="time between checkpoints (30)")
     training.add_argument("--precision", choices=PRECISIONS, help="what networks compute in (float32)")
@@ -65,7 +58,7 @@ def add_options(command, variant):
     training.add_argument("--xla", action="store_true", help="compile the step with XLA")
     model = command.add_argument_group(variant.name)
     for name, default in variant.arguments.items():
-        if name == "image_shape":
+        if name == "image_shape" or name in offered(variant):
             continue
         given = {"type": positive if isinstance(default, int) else type(default), "metavar": name.upper()}
         if isinstance(default, bool):
@@ -77,20 +70,26 @@ def add_options(command, variant):
 
 def train(options: argparse.Namespace) -> int:
     """Train a variant; everything it needs to be resumed is in the run folder's run.json."""
-    about = variant(options.variant)
     given = {k: v for k, v in vars(options).items() if k not in ("command", "command_name", "variant")}
-    run = given.get("run") or _default_run(about.key, given)
-    settings = {**DEFAULTS, "batch_size": about.batch_size, **given}
-    if settings["resume"]:
-        settings = _recorded_settings(run, about, given)
-    else:
-        run_folder.check_new(run)
+    *before, last = stages(variant(options.variant), given)
+    for stage in before:
+        model, finished, _ = _fit(stage)
+        print(f"\n{int(model.step.numpy())} steps of the first stage done, in {stage.run}", flush=True)
+        if not finished:
+            return 0
+    model, _, epochs = _fit(last)
+    _print_what_was_written(last.run, model, epochs)
+    return 0
 
+
+def _fit(stage):
+    """Train one stage. Returns the model, whether it took all of its steps, and the epochs that they are."""
     tf = tensorflow()
     import keras
 
     from kerasgan import callbacks, data, models
 
+    about, run, settings = stage.variant, stage.run, stage.settings
     keras.utils.set_random_seed(settings["seed"])
     keras.config.set_dtype_policy(settings["precision"])
     strategy = _strategy(tf, settings["devices"], settings["xla"], settings["batch_size"])
@@ -104,63 +103,39 @@ def train(options: argparse.Namespace) -> int:
         settings["halves"],
         settings["mirror"],
         settings["seed"],
+        settings["task"],
+        right_to_left=settings["right_to_left"],
+        **stage.task_options(),
     )
     hyperparameters = {k.removeprefix("model."): v for k, v in settings.items() if k.startswith("model.")}
     hyperparameters |= {"image_shape": batches.image_shape}
-    if "classes" in about.arguments:
-        hyperparameters.setdefault("classes", batches.classes)
+    filled_in = {"classes": batches.classes, **stage.task_options()}
     steps_per_epoch = batches.steps_per_epoch(hyperparameters.get("n_critic", about.arguments.get("n_critic", 1)))
     epochs = settings["epochs"] or -(-(settings["steps"] or about.default_steps) // steps_per_epoch)
-    if "total_steps" in about.arguments:
-        hyperparameters.setdefault("total_steps", settings["steps"] or epochs * steps_per_epoch)
+    steps = settings["steps"] or epochs * steps_per_epoch
+    filled_in |= {"total_steps": steps}
+    hyperparameters = {**{k: v for k, v in filled_in.items() if k in about.arguments}, **hyperparameters}
 
     print(f"Training {about.name} on {settings['data']} for {epochs} epochs. Pictures: {run}/snapshots", flush=True)
     with strategy.scope():
         model = models.MODELS[about.key](**hyperparameters)
         model.compile(jit_compile=settings["xla"])
+    if stage.start_from and not tf.train.latest_checkpoint(str(run / "checkpoints")):
+        model.start_from(callbacks.restore(stage.start_from))
     watching = callbacks.standard(
         run,
         batches,
-        settings["resume"],
+        stage.resume,
         settings["checkpoint_seconds"],
-        settings={k: v for k, v in settings.items() if k not in MAY_CHANGE},
-        plan={"epochs": settings["epochs"], "steps": settings["steps"]},
+        settings=stage.kept(),
+        plan=stage.plan(),
         command=shlex.join(["kerasgan", *sys.argv[1:]]),
+        **({"then": stage.then} if stage.then else {}),
     )
     if settings["steps"]:
         watching.append(callbacks.StopAt(settings["steps"]))
     model.fit(batches, epochs=epochs, callbacks=watching)
-    _print_what_was_written(run, model, epochs)
-    return 0
-
-
-def _default_run(key, given):
-    """Return runs/VARIANT-DATA; a new number where that exists, or the newest where it is to be resumed."""
-    name = Path(given.get("data", DEFAULTS["data"])).expanduser().resolve().stem
-    first = Path("runs") / f"{key}-{name}"
-    names = [first, *(first.with_name(f"{first.name}-{i}") for i in range(2, 10_000))]
-    if given.get("resume"):
-        return next((n for n in reversed(names) if n.exists()), first)
-    return next(n for n in names if not n.exists())
-
-
-def _recorded_settings(run, about, given):
-    """Return the settings of the run to resume; raise UserError where other ones were given."""
-    run_folder.check_resumable(run)
-    recorded = run_folder.read(run)
-    if recorded["variant"] != about.key:
-        raise UserError(f"{run} is a run of {recorded['variant']}, not of {about.key}.")
-    if "settings" not in recorded:
-        raise UserError(f"{run} was not written by kerasgan train: resume it with the script that wrote it.")
-    before = {**DEFAULTS, **recorded["settings"]}
-    for name, value in given.items():
-        value = list(value) if isinstance(value, tuple) else value
-        if name not in MAY_CHANGE and before.get(name) != value:
-            was = before.get(name, recorded["hyperparameters"].get(name.removeprefix("model.")))
-            option = name.removeprefix("model.").replace("_", "-")
-            raise UserError(f"{run} was started with --{option} {was}, not {value}: leave the option out to resume it.")
-    length = {k: recorded["plan"][k] for k in ("epochs", "steps") if not {"epochs", "steps"} & set(given)}
-    return {**before, **length, **{k: v for k, v in given.items() if k in MAY_CHANGE}}
+    return model, int(model.step.numpy()) >= steps, epochs
 
 
 def _strategy(tf, devices, xla, batch_size):

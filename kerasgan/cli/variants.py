@@ -24,6 +24,8 @@ class Variant:
     summary: str
     paper: str
     takes: str
+    task: str  # the natural one
+    starts_from: str
     batch_size: int
     default_steps: int
     arguments: dict[str, Any]  # name: default
@@ -45,7 +47,8 @@ def variant(key: str) -> Variant:
         summary=docstring.splitlines()[0],
         arguments=dict(zip(names, map(ast.literal_eval, init.args.defaults), strict=True)),
         help=dict(re.findall(r"^(\w+): (.+)$", docstring, re.MULTILINE)),
-        **{name: constants[name] for name in ("paper", "takes", "batch_size", "default_steps")},
+        task=constants["task"] or constants["takes"],
+        **{name: constants[name] for name in ("paper", "takes", "starts_from", "batch_size", "default_steps")},
     )
 
 
@@ -62,7 +65,7 @@ def list_variants(options: argparse.Namespace) -> int:
     """Print the variants, for people or as JSON."""
     variants = [variant(key) for key in CLASSES]
     if options.json:
-        fields = ("key", "name", "summary", "paper", "takes", "batch_size", "arguments")
+        fields = ("key", "name", "summary", "paper", "takes", "task", "starts_from", "batch_size", "arguments")
         print(json.dumps([{f: getattr(v, f) for f in fields} for v in variants], indent=2))
         return 0
     for v in variants:

@@ -141,7 +141,7 @@ def _two_columns(name, task, image_size, channels, halves, split):
             f"{name} is none. Any images will do for --task {', '.join(FUNCTIONS)}."
         )
     if name == "digits":
-        raise UserError("digits is one set of images; domains needs two: choose --domain-labels, such as 3,8.")
+        raise UserError("digits is one set of images, and domains needs two: give --domain-labels, such as 3,8.")
     return two_domains(name, size, channels, split)
 
 

@@ -6,8 +6,9 @@ from keras import layers
 
 from kerasgan import images
 from kerasgan.errors import UserError
-from kerasgan.layers import ImagePool, ReflectionPadding2D, crop, normal
+from kerasgan.layers import ImagePool, ReflectionPadding2D, crop, instance_normalization, normal
 from kerasgan.model import GenerativeModel
+from kerasgan.models.pix2pix import patch_discriminator
 
 
 class CycleGAN(GenerativeModel):
@@ -121,10 +122,6 @@ def distance(a, b):
     return tf.reduce_mean(tf.abs(a - b))
 
 
-def instance_normalization():
-    return layers.GroupNormalization(groups=-1, epsilon=1e-5)
-
-
 def translator(image_shape, width, blocks, name):
     """c7s1-64, d128, d256, R256 x blocks, u128, u64, c7s1-3 (appendix 7.2)."""
 
@@ -148,14 +145,3 @@ def translator(image_shape, width, blocks, name):
     x = layers.ReLU()(normalise(x))
     x = layers.Conv2D(image_shape[-1], 7, kernel_initializer=normal())(ReflectionPadding2D(3)(x))
     return keras.Model(image, layers.Activation("tanh", dtype="float32")(x), name=name)
-
-
-def patch_discriminator(image_shape, width, name):
-    """C64, C128, C256, C512, then a score for each 70x70 patch (appendix 7.2); smaller images are halved less often."""
-    image = x = keras.Input(image_shape)
-    for i in range(4):
-        halve = i < 3 and min(x.shape[1:3]) > 4
-        x = layers.Conv2D(width * 2**i, 4, 2 if halve else 1, "same", use_bias=i == 0, kernel_initializer=normal())(x)
-        x = layers.LeakyReLU(0.2)(instance_normalization()(x) if i else x)
-    x = layers.Conv2D(1, 4, 1, "same", kernel_initializer=normal())(x)
-    return keras.Model(image, layers.Activation("linear", dtype="float32")(x), name=name)

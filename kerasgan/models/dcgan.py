@@ -74,12 +74,12 @@ def generator(image_shape, latent_dim, width):
     return keras.Model(z, layers.Activation("tanh", dtype="float32")(x), name="generator")
 
 
-def discriminator(image_shape, width, normalization=batch_normalization, bias=True, name="discriminator"):
-    """Image -> ... -> about 4x4 -> one logit, halving the size and doubling the channels each time."""
+def discriminator(image_shape, width, normalization=batch_normalization, outputs=1, bias=True, name="discriminator"):
+    """Image -> ... -> about 4x4 -> one logit, or more `outputs`; halves the size and doubles the channels each time."""
     image = x = keras.Input(image_shape)
     for i in range(len(halvings(*image_shape[:2])) - 1):
         filters = min(width * 2**i, 8 * width)
         x = layers.Conv2D(filters, 4, 2, "same", use_bias=i == 0, kernel_initializer=normal())(x)
         x = layers.LeakyReLU(0.2)(normalization()(x) if i else x)
-    x = layers.Dense(1, use_bias=bias, kernel_initializer=normal(), dtype="float32")(layers.Flatten()(x))
+    x = layers.Dense(outputs, use_bias=bias, kernel_initializer=normal(), dtype="float32")(layers.Flatten()(x))
     return keras.Model(image, x, name=name)

@@ -7,7 +7,7 @@ from keras import layers
 
 from kerasgan import images
 from kerasgan.losses import gaussian_kl
-from kerasgan.model import GenerativeModel
+from kerasgan.model import GenerativeModel, fixed
 
 
 class VAE(GenerativeModel):
@@ -70,6 +70,39 @@ class VAE(GenerativeModel):
         rate = gaussian_kl(mean, log_variance)
         return distortion + rate, distortion, rate
 
+    def importance_weighted_bound(self, x, samples=500):
+        """Return log 1/k sum_i p(x, z_i) / q(z_i|x) of each image, z_i ~ q(z|x): float32[n], in nats.
+
+        A lower bound of log p(x), the ELBO for one sample, and closer the more samples (Burda et al. 2016,
+        https://arxiv.org/abs/1509.00519, equation 8). Pixels should be black or white: of others it is no likelihood.
+        """
+        mean, log_variance = self.encoder(x)
+        n = tf.shape(x)[0]
+        epsilon = self.noise.normal((n, samples, self.latent_dim))
+        z = mean[:, None] + tf.exp(0.5 * log_variance[:, None]) * epsilon
+        log_prior = -0.5 * tf.reduce_sum(z**2, axis=-1)  # this and the next without (2 pi)^(-d/2), which cancels
+        log_q = -0.5 * tf.reduce_sum(epsilon**2 + log_variance[:, None], axis=-1)
+        log_weights = self.log_likelihood(x, z) + log_prior - log_q
+        return tf.reduce_logsumexp(log_weights, axis=1) - tf.math.log(tf.cast(samples, tf.float32))
+
+    def log_likelihood(self, x, z):
+        """Return log p(x|z) for several latents of each image, z[n, samples, latent_dim]: float32[n, samples]."""
+        n, samples = tf.shape(z)[0], tf.shape(z)[1]
+        logits = tf.reshape(self.decoder(tf.reshape(z, (-1, self.latent_dim))), (n, samples, *self.image_shape))
+        p = tf.broadcast_to((x[:, None] + 1) / 2, tf.shape(logits))
+        return -tf.reduce_sum(tf.nn.sigmoid_cross_entropy_with_logits(p, logits), axis=[2, 3, 4])
+
+    def anomaly_score(self, x, samples=10):
+        """Return the negative reconstruction probability -E log p(x|z), z ~ q(z|x), in nats: float32[n].
+
+        An and Cho 2015, algorithm 4 (http://dm.snu.ac.kr/static/docs/TR/SNUDM-TR-2015-03.pdf). The same noise serves
+        every image, always: a score depends on nothing but its image.
+        """
+        mean, log_variance = self.encoder(x)
+        epsilon = tf.random.stateless_normal((1, samples, self.latent_dim), fixed(0))
+        z = mean[:, None] + tf.exp(0.5 * log_variance[:, None]) * epsilon
+        return -tf.reduce_mean(self.log_likelihood(x, z), axis=1)
+
     def reconstruct(self, x):
         mean, _ = self.encoder(x)
         return self(mean)
@@ -86,6 +119,7 @@ class VAE(GenerativeModel):
             **super().endpoints(),
             "encode": (lambda images_: self.encoder(images.from_uint8(images_))[0], [image]),
             "reconstruct": (lambda images_: images.to_uint8(self.reconstruct(images.from_uint8(images_))), [image]),
+            "anomaly_score": (lambda images_: self.anomaly_score(images.from_uint8(images_)), [image]),
         }
 
 

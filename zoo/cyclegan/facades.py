@@ -11,11 +11,11 @@ from kerasgan import callbacks, data
 from kerasgan.models import CycleGAN
 
 
-def main(facades="facades", run="runs/cyclegan-facades", epochs=50, resume=False):
+def main(facades="facades", run="runs/cyclegan-facades", epochs=15, resume=False):
     keras.utils.set_random_seed(0)
     domains = data.load(facades, takes="domains", batch_size=1, image_size=(64, 64), halves=True, mirror=True)
 
-    model = CycleGAN(image_shape=domains.image_shape, width=32, blocks=6, total_steps=epochs * len(domains))
+    model = CycleGAN(image_shape=domains.image_shape, width=16, blocks=3, total_steps=epochs * len(domains))
     model.compile()
     model.fit(domains, epochs=epochs, callbacks=callbacks.standard(run, domains, resume))
 

@@ -1,0 +1,27 @@
+"""pix2pix from label maps of facades to photographs, at 64x64 and a CPU's size.
+
+facades: the folder of the pix2pix data set, whose pictures hold a photograph (left) and its label map (right).
+"""
+
+import sys
+
+import keras
+
+from kerasgan import callbacks, data
+from kerasgan.models import Pix2Pix
+
+
+def main(facades="facades", run="runs/pix2pix-facades", epochs=35, resume=False, right_to_left=True, adversarial=1.0):
+    """Train from labels to photographs, or without `right_to_left` from photographs to labels."""
+    keras.utils.set_random_seed(0)
+    pairs = data.load(
+        facades, takes="pairs", batch_size=4, image_size=(64, 64), halves=True, mirror=True, right_to_left=right_to_left
+    )
+
+    model = Pix2Pix(image_shape=pairs.image_shape, width=32, patch=34, adversarial=adversarial)
+    model.compile()
+    model.fit(pairs, epochs=epochs, callbacks=callbacks.standard(run, pairs, resume))
+
+
+if __name__ == "__main__":
+    main(*[a for a in sys.argv[1:] if a != "--resume"][:1], resume="--resume" in sys.argv)

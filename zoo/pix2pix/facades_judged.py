@@ -1,0 +1,133 @@
+"""pix2pix, its generator with L1 alone, and CycleGAN on facades, both ways, judged by the test pairs.
+
+Trains what is not trained yet by the recipes, and measures it on the 106 test pictures, which show CycleGAN's outputs
+beside what they should be. Every finished cell is written to results.json and not computed again.
+
+The Frechet distance is taken on the features of a small CIFAR-10 classifier (zoo/srgan/features.py), averaged over
+32x32 patches: it is no FID, and comparable only within this table.
+"""
+
+import argparse
+import json
+import runpy
+from pathlib import Path
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+import kerasgan
+from kerasgan import data, images
+from kerasgan.metrics.frechet import frechet_distance
+
+ZOO = Path(__file__).parents[1]
+MODELS = ("pix2pix", "l1_alone", "cyclegan")
+WAYS = ("photographs", "labels")  # what comes out, the other going in
+STEP = 8  # pixels from one 32x32 patch to the next
+MEASURES = {"l1": "L1", "psnr": "PSNR, dB", "ssim": "SSIM", "frechet": "Frechet distance"}
+
+
+def main(facades="facades", run="runs/facades_judged", features="runs/features.keras", train=(), epochs=None):
+    run = Path(run)
+    for name in train or MODELS:
+        train_recipe(name, facades, run, epochs)
+    if train:
+        return
+    results = json.loads((run / "results.json").read_text()) if (run / "results.json").exists() else {}
+    sets = {split: real(facades, split) for split in ("train", "test")}
+    judge = Judge(sets, keras.models.load_model(features))
+
+    def keep(name, way, outputs):
+        results.setdefault(way, {})[name] = judge(outputs, way)
+        (run / "results.json").write_text(json.dumps(results, indent=2) + "\n")
+
+    shown = {}
+    for way in WAYS:
+        source, target = (sets["test"][w] for w in (WAYS[1 - WAYS.index(way)], way))
+        shown[way] = [source[:8], target[:8]]
+        for name in MODELS:
+            if not (run / folder(name, way) / "saved_model").exists():
+                continue  # not trained yet: --train NAME
+            model = kerasgan.restore(run / folder(name, way))
+            translate = model.F if name == "cyclegan" and way == "photographs" else model
+            x = images.from_uint8(source)
+            outputs = np.concatenate([images.to_uint8(translate(part)) for part in tf.split(x, 2)])
+            shown[way].append(outputs[:8])
+            if name not in results.get(way, {}):
+                keep(name, way, outputs)
+        if "mean_of_training" not in results.get(way, {}):
+            mean = np.round(sets["train"][way].mean(axis=0)).astype(np.uint8)
+            keep("mean_of_training", way, np.broadcast_to(mean, target.shape))
+            # the floor: as many real images, which the test images do not resemble pixel by pixel
+            keep("real_training_images", way, sets["train"][way][: len(target)])
+    for way in WAYS:
+        images.write_png(run / f"to_{way}.png", images.grid(np.stack(shown[way])))
+    print(table(results, judge.patches))
+
+
+def folder(name, way):
+    return "cyclegan" if name == "cyclegan" else f"{name}_to_{way}"
+
+
+def train_recipe(name, facades, run, epochs):
+    for way in WAYS[:1] if name == "cyclegan" else WAYS:
+        where = run / folder(name, way)
+        if (where / "saved_model").exists():
+            continue
+        given = {"resume": (where / "run.json").exists()} | ({"epochs": epochs} if epochs else {})
+        if name != "cyclegan":
+            given |= {"right_to_left": way == "photographs", "adversarial": 0.0 if name == "l1_alone" else 1.0}
+        recipe = runpy.run_path(str(ZOO / ("cyclegan" if name == "cyclegan" else "pix2pix") / "facades.py"))
+        recipe["main"](facades, where, **given)
+
+
+def real(facades, split):
+    left, right = data.side_by_side(facades, image_size=(64, 64), split=split)
+    return {"photographs": left.images, "labels": right.images}
+
+
+class Judge:
+    """Measures outputs[n, 64, 64, 3] against the test pictures of the same order."""
+
+    def __init__(self, sets, features):
+        self.features = features
+        self.real = sets["test"]
+        self.of_real = {way: self.pooled(self.real[way]) for way in WAYS}
+        self.patches = len(self.of_real[WAYS[0]])
+
+    def pooled(self, pictures):
+        starts = range(0, pictures.shape[1] - 31, STEP)
+        patches = [pictures[:, top : top + 32, left : left + 32] for top in starts for left in starts]
+        maps = self.features.predict(images.from_uint8(np.concatenate(patches)).numpy(), batch_size=256, verbose=0)
+        return maps.astype(np.float64).mean(axis=(1, 2))
+
+    def __call__(self, outputs, way):
+        target, outputs = (tf.constant(x) for x in (self.real[way], outputs))
+        difference = tf.cast(target, tf.float32) - tf.cast(outputs, tf.float32)
+        return {
+            "l1": float(tf.reduce_mean(tf.abs(difference))) / 255,
+            "psnr": float(tf.reduce_mean(tf.image.psnr(target, outputs, 255))),
+            "ssim": float(tf.reduce_mean(tf.image.ssim(target, outputs, 255))),
+            "frechet": frechet_distance(self.pooled(outputs.numpy()), self.of_real[way]),
+        }
+
+
+def table(results, patches):
+    lines = [f"Frechet distance on CIFAR-classifier features, 32x32 patches, n = {patches}; L1 of pixels in [0, 1]."]
+    for way, cells in results.items():
+        lines += ["", f"| to {way} | {' | '.join(MEASURES.values())} |", "|---|---|---|---|---|"]
+        for name, cell in cells.items():
+            numbers = [f"{cell['l1']:.4f}", f"{cell['psnr']:.2f}", f"{cell['ssim']:.3f}", f"{cell['frechet']:.4f}"]
+            lines.append(f"| {name.replace('_', ' ')} | {' | '.join(numbers)} |")
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--facades", default="facades", help="the folder of the pix2pix data set")
+    parser.add_argument("--run", default="runs/facades_judged", help="folder for the runs and results.json")
+    parser.add_argument("--features", default="runs/features.keras", help="what zoo/srgan/features.py wrote")
+    parser.add_argument("--train", nargs="+", default=(), choices=MODELS, help="only train these, without judging")
+    parser.add_argument("--epochs", type=int, help="other than the recipes'")
+    options = parser.parse_args()
+    main(options.facades, options.run, options.features, options.train, options.epochs)

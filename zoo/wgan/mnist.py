@@ -1,0 +1,21 @@
+"""WGAN on MNIST, half as wide as the paper's, for a CPU."""
+
+import sys
+
+import keras
+
+from kerasgan import callbacks, data
+from kerasgan.models import WGAN
+
+
+def main(name="mnist", run="runs/wgan-mnist", epochs=10, resume=False):
+    keras.utils.set_random_seed(0)
+    digits = data.load(name, takes="images", batch_size=64)
+
+    model = WGAN(image_shape=digits.image_shape, width=32)
+    model.compile()
+    model.fit(digits, epochs=epochs, callbacks=callbacks.standard(run, digits, resume))
+
+
+if __name__ == "__main__":
+    main(resume="--resume" in sys.argv)
