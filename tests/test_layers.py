@@ -9,7 +9,7 @@ import tensorflow as tf
 from conftest import two_devices
 
 from kerasgan import model as model_module
-from kerasgan.layers import Dropout, ImagePool, Maxout, Noise, ReflectionPadding2D, crop, halvings
+from kerasgan.layers import DepthToSpace, Dropout, ImagePool, Maxout, Noise, ReflectionPadding2D, crop, halvings
 
 
 def noise(seed=0):
@@ -58,6 +58,16 @@ def test_maxout_is_the_largest_affine_map():
 def test_reflection_padding_mirrors_without_repeating_the_edge():
     x = np.arange(3, dtype=np.float32).reshape(1, 1, 3, 1).repeat(3, 1)
     assert ReflectionPadding2D(2)(x).numpy()[0, 2, :, 0].tolist() == [2, 1, 0, 1, 2, 1, 0]
+
+
+def test_channels_become_pixels_row_by_row():
+    x = np.random.default_rng(0).normal(size=(2, 3, 5, 8)).astype(np.float32)
+    y = DepthToSpace(2)(x).numpy()
+    assert y.shape == (2, 6, 10, 2) == DepthToSpace(2).compute_output_shape(x.shape)
+    for row in range(2):
+        for column in range(2):
+            first = 2 * (2 * row + column)
+            np.testing.assert_array_equal(y[:, row::2, column::2], x[..., first : first + 2])
 
 
 @pytest.mark.parametrize(("size", "sizes"), [((8, 8), [(8, 8), (4, 4)]), ((28, 9), [(28, 9), (14, 5), (7, 3)])])

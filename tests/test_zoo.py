@@ -1,11 +1,14 @@
 """Every recipe runs, on small data."""
 
+import argparse
+import json
 import runpy
 from pathlib import Path
 
 import keras
 import numpy as np
 import pytest
+from conftest import FEATURES
 from PIL import Image
 
 import kerasgan
@@ -56,6 +59,50 @@ def test_facades_recipes(key, facades, tmp_path):
     runpy.run_path(str(ZOO / key / "facades.py"))["main"](facades, tmp_path / "run", epochs=1)
     images = np.zeros((1, 64, 64, 3), np.uint8)
     assert kerasgan.load(tmp_path / "run").translate(images=images).shape == images.shape
+
+
+def test_super_resolution_experiment(tmp_path, monkeypatch, capsys):
+    rng = np.random.default_rng(0)
+    for split in ("train", "test"):
+        (tmp_path / "facades" / split).mkdir(parents=True, exist_ok=True)
+        picture = rng.integers(0, 256, (256, 512, 3), np.uint8)
+        Image.fromarray(picture).save(tmp_path / f"facades/{split}/1.jpg")
+    experiment = runpy.run_path(str(ZOO / "srgan/psnr.py"))["main"]
+    options = argparse.Namespace(
+        data=tmp_path / "facades",
+        runs=tmp_path / "runs",
+        features=FEATURES,
+        seeds=[0],
+        stages=["srresnet", "srgan"],
+        show=[0],
+    )
+    experiment(options)
+    results = json.loads((tmp_path / "runs/results.json").read_text())
+    assert list(results) == ["bicubic", "srresnet 0", "srgan 0"]
+    assert {"PSNR luma", "SSIM luma", "PSNR RGB", "SSIM RGB"} < set(results["srgan 0"])
+    assert np.isfinite([list(cell.values()) for cell in results.values()]).all()
+    assert Image.open(tmp_path / "runs/pictures-0.png").size == (4 * 130 + 2, 130 + 2)
+    assert f"| srgan | 1 | {results['srgan 0']['PSNR luma']:.2f} |" in capsys.readouterr().out
+    model = kerasgan.load(tmp_path / "runs/srgan-facades-0")
+    assert model.translate(images=np.zeros((1, 5, 7, 3), np.uint8)).shape == (1, 20, 28, 3)
+
+    monkeypatch.delattr(kerasgan.models.SRGAN, "train_step")  # what there is, is not made again
+    experiment(options)
+    assert json.loads((tmp_path / "runs/results.json").read_text()) == results
+
+
+def test_feature_network(tmp_path, monkeypatch):
+    rng = np.random.default_rng(0)
+    images, labels = rng.integers(0, 256, (64, 32, 32, 3), np.uint8), np.arange(64, dtype=np.int32) % 10
+    source = kerasgan.data.Source(images, labels, 10, {})
+    monkeypatch.setattr(kerasgan.data, "tensorflow_dataset", lambda name, split: source)
+    runpy.run_path(str(ZOO / "srgan/features.py"))["main"](tmp_path / "new/features.keras", epochs=2, batch_size=16)
+    features = keras.models.load_model(tmp_path / "new/features.keras")
+    assert features.input_shape == (None, None, None, 3)
+    assert features(np.zeros((2, 24, 16, 3), np.float32)).shape == (2, 6, 4, 128)
+    record = json.loads((tmp_path / "new/features.json").read_text())
+    assert 0 <= record["test_accuracy"] <= 1
+    assert sorted(f.name for f in (tmp_path / "new").iterdir()) == ["features.json", "features.keras"]
 
 
 def test_context_encoder_cifar10_recipe(digits, tmp_path):

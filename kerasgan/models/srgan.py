@@ -152,7 +152,7 @@ def vgg19():
             "a .keras file with another feature network; zoo/srgan/features.py trains a small one."
         ) from None
     image = keras.Input((None, None, 3))
-    phi = keras.Model(network.inputs, network.get_layer("block5_conv4").output)
+    phi = keras.Model(network.input, network.get_layer("block5_conv4").output)
     return keras.Model(image, phi(keras.applications.vgg19.preprocess_input(127.5 * (image + 1))) / 12.75)
 
 
@@ -166,10 +166,10 @@ def _loaded(path):
         network = keras.models.load_model(Path(path).expanduser(), compile=False)
     except (OSError, ValueError, TypeError) as error:
         raise UserError(f"{path} cannot be read as a Keras model: {str(error).splitlines()[0]}") from None
-    shapes = getattr(network, "input_shape", None), getattr(network, "output_shape", None)
-    if shapes[0] != (None, None, None, 3) or len(shapes[1]) != 4:
+    ends = [[tuple(end.shape) for end in getattr(network, side, None) or []] for side in ("inputs", "outputs")]
+    if ends[0] != [(None, None, None, 3)] or len(ends[1]) != 1 or len(ends[1][0]) != 4:
         raise UserError(
-            f"{path} is a network from {shapes[0]} to {shapes[1]}; features need one from RGB images of any size, "
+            f"{path} is a network from {ends[0]} to {ends[1]}; features need one from RGB images of any size, "
             "(None, None, None, 3), to a feature map."
         )
-    return network
+    return keras.Model(network.inputs[0], network.outputs[0])

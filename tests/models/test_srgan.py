@@ -136,8 +136,8 @@ def test_features_that_are_none_are_an_error_in_one_line(tmp_path):
     for name, message in {
         "missing.keras": "There is no feature network",
         "text.keras": "cannot be read as a Keras model",
-        "one_size.keras": r"from \(None, 8, 8, 3\) to .*need one from RGB images of any size",
-        "pooled.keras": r"to \(None, 3\); features need .*to a feature map",
+        "one_size.keras": r"from \[\(None, 8, 8, 3\)\] to .*need one from RGB images of any size",
+        "pooled.keras": r"to \[\(None, 3\)\]; features need .*to a feature map",
     }.items():
         with pytest.raises(ValueError, match=message) as error:
             feature_network(str(tmp_path / name))
@@ -171,7 +171,7 @@ def test_vgg19_sees_what_it_was_trained_on(monkeypatch):
     found = vgg19()(x).numpy()
     blue_first = 255 * (x[..., ::-1] + 1) / 2 - np.array([103.939, 116.779, 123.68], np.float32)
     layer = networks[0].get_layer("block5_conv4")
-    expected = keras.Model(networks[0].inputs, layer.output)(blue_first).numpy() / 12.75
+    expected = keras.Model(networks[0].input, layer.output)(blue_first).numpy() / 12.75
     np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-3 * expected.max())
     assert found.shape == (1, 2, 2, 512)
     assert found.min() == 0 < found.max()  # after the activation

@@ -7,7 +7,6 @@ import tensorflow as tf
 from conftest import losses_of_players, one_batch, small_batches, small_model, values
 
 from kerasgan.data import Batches
-from kerasgan.layers import DepthToSpace
 from kerasgan.models import SRResNet
 
 
@@ -55,16 +54,6 @@ def test_layers_are_those_of_figure_4():
     kinds = [type(layer).__name__ for layer in layers]
     counts = {kind: kinds.count(kind) for kind in ("BatchNormalization", "PReLU", "Add", "DepthToSpace")}
     assert counts == {"BatchNormalization": 33, "PReLU": 1 + 16 + 2, "Add": 17, "DepthToSpace": 2}
-
-
-def test_channels_become_pixels_row_by_row():
-    x = np.random.default_rng(0).normal(size=(2, 3, 5, 8)).astype(np.float32)
-    y = DepthToSpace(2)(x).numpy()
-    assert y.shape == (2, 6, 10, 2) == DepthToSpace(2).compute_output_shape(x.shape)
-    for row in range(2):
-        for column in range(2):
-            first = 2 * (2 * row + column)
-            np.testing.assert_array_equal(y[:, row::2, column::2], x[..., first : first + 2])
 
 
 def test_snapshot_shows_bicubic_interpolation_beside_it():

@@ -41,7 +41,7 @@ def main(path="runs/features.keras", epochs=4, batch_size=128):
     _, accuracy = classifier.evaluate(images.from_uint8(test.images).numpy(), test.labels, batch_size=500, verbose=0)
     print(f"Test accuracy on CIFAR-10: {accuracy:.4f}")
 
-    features = keras.Model(classifier.inputs, classifier.get_layer("features").output, name="features")
+    features = keras.Model(classifier.input, classifier.get_layer("features").output, name="features")
     part = path.with_name(f"part-{path.name}")
     features.save(part)
     os.replace(part, path)
