@@ -110,7 +110,8 @@ def load(
         elif task == "one_class":
             columns = _one_class(source, options["normal"], split)
             makes, classes = ("images", None) if len(columns) == 1 else ("labelled", 2)
-    about = {**about, "name": name, "task": task, **options, "examples": _examples(columns)}
+    examples = [len(column) for column in columns] if task == "domains" else len(columns[0])
+    about = {**about, "name": name, "task": task, **options, "examples": examples}
     return Batches(columns, makes, batch_size, seed, mirror, classes, about, degradation)
 
 
@@ -182,8 +183,3 @@ def _one_class(source, normal, split):
     anomalous = np.ones(len(source.labels), np.int32)
     anomalous[indices] = 0
     return source.images, anomalous
-
-
-def _examples(columns):
-    lengths = [len(column) for column in columns]
-    return lengths if len(set(lengths)) > 1 else lengths[0]
