@@ -184,7 +184,8 @@ class GenerativeModel(keras.Model):
         """
         kind = type(first_stage).__module__.rpartition(".")[2]
         if kind != self.starts_from:
-            raise UserError(f"{type(self).__name__} starts from a trained {self.starts_from or 'nothing'}, not {kind}.")
+            wanted = f"a trained {self.starts_from}" if self.starts_from else "no other model"
+            raise UserError(f"{type(self).__name__} starts from {wanted}, not from a {kind}.")
         theirs = {layer.name: layer for layer in first_stage.layers if layer.name != "noise"}
         for network in self.layers:
             if network.name not in theirs:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import types
 
@@ -9,13 +10,15 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from conftest import SHAPE, assert_same, small_batches, small_model, two_devices
+from conftest import SHAPE, assert_same, small_batches, small_model, two_devices, values
 from PIL import Image
 
 import kerasgan
 from kerasgan import callbacks
 from kerasgan.callbacks import record
 from kerasgan.errors import Diverged, UserError
+from kerasgan.model import GenerativeModel
+from kerasgan.models import dcgan
 
 
 def fit(run, key="gan", epochs=2, resume=False, more=(), seed=0, **standard):
@@ -274,3 +277,105 @@ def test_checkpoints_need_the_length_of_an_epoch(tmp_path):
     )
     with pytest.raises(UserError, match="give fit.. steps_per_epoch"):
         model.fit(unknown, verbose=0, shuffle=False, callbacks=[callbacks.Checkpoints(tmp_path)])
+
+
+# ---- a model that begins where another one ended --------------------------------------------------------------------
+
+
+def test_restore_returns_the_model_that_a_run_ended_with(run):
+    folder, model = run
+    keras.utils.set_random_seed(5)  # nothing of it comes from a seed
+    restored = kerasgan.restore(folder)
+    assert type(restored) is type(model)
+    assert restored.get_config() | {"name": ""} == model.get_config() | {"name": ""}
+    assert restored.image_shape == SHAPE  # as a constructor takes it; run.json holds a list
+    assert_same(model.weights, restored.weights)
+    assert int(restored.step.numpy()) == 16
+    sample = tf.function(restored.endpoints()["sample"][0])(3, 1)
+    np.testing.assert_array_equal(sample, kerasgan.load(folder).sample(n=3, seed=1))
+
+    restored.compile()
+    restored.fit(small_batches("gan"), epochs=1, verbose=0)
+    assert int(restored.step.numpy()) == 24
+
+
+def test_restore_keeps_the_precision_of_the_run_and_of_the_caller(tmp_path):
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    model = fit(tmp_path / "run")
+    keras.config.set_dtype_policy("float32")
+    restored = kerasgan.restore(tmp_path / "run")
+    assert restored.dtype_policy.name == restored.generator.layers[1].dtype_policy.name == "mixed_bfloat16"
+    assert keras.config.dtype_policy().name == "float32"
+    assert_same(model.weights, restored.weights)
+
+
+def test_restore_takes_the_newest_checkpoint(tmp_path):
+    kept = fit(tmp_path / "run", epochs=1)
+    resumed = fit(tmp_path / "run", epochs=2, resume=True)
+    assert not np.array_equal(kept.weights[1].numpy(), resumed.weights[1].numpy())
+    assert_same(resumed.weights, kerasgan.restore(tmp_path / "run").weights)
+
+
+def test_restore_needs_a_run_with_a_checkpoint(run, tmp_path):
+    folder, _ = run
+    with pytest.raises(UserError, match=r"^\S*nowhere/run.json cannot be read: [^\n]+$"):
+        kerasgan.restore(tmp_path / "nowhere")
+    shutil.copy(folder / "run.json", tmp_path)
+    with pytest.raises(UserError, match=r"^There is no checkpoint in \S+: train it first.$"):
+        kerasgan.restore(tmp_path)
+
+
+class SecondStage(GenerativeModel):
+    """An encoder for the generator of a trained WGAN-GP.
+
+    image_shape: height, width and channels of the images
+    latent_dim: numbers that one image is made from
+    width: channels of the generator's last but one layer
+    """
+
+    starts_from = "wgan_gp"
+
+    def __init__(self, image_shape: tuple = SHAPE, latent_dim: int = 4, width: int = 4, **kwargs):
+        super().__init__(**kwargs)
+        self.image_shape = image_shape
+        self.generator = dcgan.generator(image_shape, latent_dim, width)
+        self.critic = dcgan.discriminator(image_shape, 4, keras.layers.LayerNormalization, bias=False, name="critic")
+        self.encoder = keras.Sequential(
+            [keras.Input(image_shape), keras.layers.Flatten(), keras.layers.Dense(latent_dim)], name="encoder"
+        )
+
+
+def test_a_second_stage_starts_with_the_networks_of_the_first_and_keeps_the_rest():
+    first = small_model("wgan_gp", seed=0)
+    first.fit(small_batches("wgan_gp"), epochs=1, verbose=0)  # batch statistics and counts move, too
+    keras.utils.set_random_seed(1)
+    second = SecondStage()
+    assert not np.array_equal(first.generator.weights[0].numpy(), second.generator.weights[0].numpy())
+    rest = [*second.encoder.weights, *second.noise.weights, second.step]
+    before = values(rest)
+    second.start_from(first)
+    for network in ("generator", "critic"):
+        assert_same(getattr(first, network).weights, getattr(second, network).weights)
+    for variable, value in zip(rest, before, strict=True):
+        np.testing.assert_array_equal(variable.numpy(), value, err_msg=variable.path)
+    assert int(second.step.numpy()) == 0
+    assert not np.array_equal(first.noise.state.numpy(), second.noise.state.numpy())
+
+    kept = values(second.generator.weights)  # a copy: it does not follow when the first stage goes on
+    first.fit(small_batches("wgan_gp"), epochs=1, verbose=0)
+    for variable, value in zip(second.generator.weights, kept, strict=True):
+        np.testing.assert_array_equal(variable.numpy(), value)
+
+
+def test_a_second_stage_starts_from_nothing_else():
+    with pytest.raises(UserError, match=r"^SecondStage starts from a trained wgan_gp, not from a gan\.$"):
+        SecondStage().start_from(small_model("gan"))
+    with pytest.raises(UserError, match=r"^GAN starts from no other model, not from a wgan_gp\.$"):
+        small_model("gan").start_from(small_model("wgan_gp"))
+    with pytest.raises(
+        UserError, match=r"^The generator of the wgan_gp has other shapes: [^\n]+'latent_dim': 4[^\n]+$"
+    ):
+        SecondStage(latent_dim=5).start_from(small_model("wgan_gp"))
+    for settings, needed in (({"latent_dim": 5}, "'latent_dim': 4"), ({"width": 8}, "'width': 4")):
+        with pytest.raises(UserError, match=rf"^The generator of the wgan_gp has other shapes: [^\n]+{needed}[^\n]+$"):
+            SecondStage(**settings).start_from(small_model("wgan_gp"))
