@@ -8,7 +8,7 @@ from kerasgan import callbacks, data
 from kerasgan.models import WGAN
 
 
-def main(name="mnist", run="runs/wgan-mnist", epochs=10, resume=False):
+def main(name="mnist", run="runs/wgan-mnist", epochs=7, resume=False):
     keras.utils.set_random_seed(0)
     digits = data.load(name, takes="images", batch_size=64)
 
