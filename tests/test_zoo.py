@@ -31,8 +31,16 @@ def digits(tmp_path):
 
 @pytest.mark.parametrize("recipe", sorted(ZOO.glob("*/mnist.py")), ids=lambda f: f.parent.name)
 def test_mnist_recipes(recipe, digits, tmp_path):
+    if recipe.parent.name == "f_anogan":  # which learns one of them
+        np.savez(digits, images=np.load(digits)["images"], labels=np.full(330, 8))
     runpy.run_path(str(recipe))["main"](digits, tmp_path / "run", epochs=1)
-    assert kerasgan.load(tmp_path / "run").sample(n=2, seed=0).shape == (2, 28, 28, 1)
+    model = kerasgan.load(tmp_path / "run")
+    verbs = model.about["verbs"]
+    if "sample" in verbs:
+        assert model.sample(n=2, seed=0).shape == (2, 28, 28, 1)
+    if verbs[0] != "sample":
+        images = np.load(digits)["images"][:2]
+        assert len(getattr(model, verbs[0])(images=images)) == 2
 
 
 @pytest.mark.parametrize("recipe", [ZOO / "ddpm/cifar10.py"], ids=lambda f: f.parent.name)

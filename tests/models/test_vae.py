@@ -52,12 +52,12 @@ def test_bound_reaches_log_p_where_that_is_known():
     out.kernel.assign(tf.zeros_like(out.kernel))
     out.bias.assign(tf.linspace(-2.0, 2.0, 96))
     for head in model.encoder.layers[-2:]:  # near the prior, where 50,000 samples are enough
-        head.kernel.assign(0.4 * head.kernel)
+        head.kernel.assign(0.7 * head.kernel)
     x = black_and_white(2)
     p = 1 / (1 + np.exp(-np.linspace(-2, 2, 96)))
     log_p = np.log(np.where(x.numpy().reshape(2, 96) > 0, p, 1 - p)).sum(axis=1)
     one = model.importance_weighted_bound(tf.repeat(x, 200, axis=0), samples=1).numpy().reshape(2, 200)
-    assert (one.mean(axis=1) < log_p - 0.1).all()  # q is not the prior
+    assert (one.mean(axis=1) < log_p - 0.2).all()  # q is not the prior
     np.testing.assert_allclose(model.importance_weighted_bound(x, samples=50_000), log_p, atol=0.15)
 
 

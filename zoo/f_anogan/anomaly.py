@@ -61,14 +61,14 @@ def arguments():
     parser.add_argument("--protocols", nargs="+", default=PROTOCOLS, choices=PROTOCOLS)
     parser.add_argument("--digits", type=int, nargs="+", default=range(10))
     parser.add_argument("--latent-dim", type=int, default=32, help="of all four")
-    parser.add_argument("--gan-steps", type=int, default=300, help="steps of WGAN-GP's generator")
-    parser.add_argument("--n-critic", type=int, default=2)
-    parser.add_argument("--gan-rate", type=float, default=5e-4, help="learning rate of WGAN-GP")
+    parser.add_argument("--gan-steps", type=int, default=350, help="steps of WGAN-GP's generator")
+    parser.add_argument("--n-critic", type=int, default=1)
+    parser.add_argument("--gan-rate", type=float, default=1e-3, help="of WGAN-GP, to begin with")
     parser.add_argument("--width", type=int, default=16, help="of WGAN-GP and f-AnoGAN")
-    parser.add_argument("--encoder-steps", type=int, default=400)
+    parser.add_argument("--encoder-steps", type=int, default=500)
     parser.add_argument("--dense-steps", type=int, default=800, help="steps of autoencoder and VAE")
     parser.add_argument("--dense-width", type=int, default=256, help="of autoencoder and VAE")
-    parser.add_argument("--searched", type=int, default=20, help="test images of each digit that AnoGAN searches")
+    parser.add_argument("--searched", type=int, default=30, help="test images of each digit that AnoGAN searches")
     parser.add_argument("--search-steps", type=int, default=100)
     return parser.parse_args()
 
@@ -109,7 +109,10 @@ def trained_gan(images, seed, options):
     keras.utils.set_random_seed(seed)
     shape = images.shape[1:]
     gan = WGANGP(image_shape=shape, latent_dim=options.latent_dim, width=options.width, n_critic=options.n_critic)
-    gan.compile(**{p: keras.optimizers.Adam(options.gan_rate, 0.0, 0.9) for p in ("critic", "generator")})
+    gan.compile(
+        critic=adam(options.gan_rate, options.gan_steps * options.n_critic, beta_1=0.5, beta_2=0.9),
+        generator=adam(options.gan_rate, options.gan_steps, beta_1=0.5, beta_2=0.9),
+    )
     return fitted(gan, images, options.gan_steps, seed)
 
 
@@ -117,15 +120,20 @@ def trained_encoder(gan, images, seed, options):
     keras.utils.set_random_seed(seed)
     model = FAnoGAN(image_shape=images.shape[1:], latent_dim=options.latent_dim, width=options.width)
     model.start_from(gan)
-    model.compile(encoder=keras.optimizers.Adam(1e-3))
+    model.compile(encoder=adam(2e-3, options.encoder_steps))
     return fitted(model, images, options.encoder_steps, seed)
 
 
 def trained(cls, images, seed, options, **more):
     keras.utils.set_random_seed(seed)
     model = cls(image_shape=images.shape[1:], latent_dim=options.latent_dim, width=options.dense_width, **more)
-    model.compile()
+    model.compile(autoencoder=adam(1e-3, options.dense_steps))
     return fitted(model, images, options.dense_steps, seed)
+
+
+def adam(rate, steps, **betas):
+    """Return Adam whose learning rate falls from `rate` to zero over `steps`."""
+    return keras.optimizers.Adam(keras.optimizers.schedules.CosineDecay(rate, steps), **betas)
 
 
 def fitted(model, images, steps, seed):
