@@ -27,7 +27,7 @@ SMALL = {
     "wgan_gp": {"latent_dim": 4, "width": 4, "n_critic": 2},
     "cyclegan": {"width": 4, "blocks": 1, "total_steps": 8},
     "vae": {"latent_dim": 4, "width": 8},
-    "real_nvp": {"width": 4, "growth": 1, "blocks": 1, "total_steps": 100},
+    "real_nvp": {"width": 4, "couplings": 1, "blocks": 1, "total_steps": 100},
 }
 
 
