@@ -42,8 +42,8 @@ SMALL = {
     "autoencoder": {"latent_dim": 4, "width": 16},
     "denoising_autoencoder": {"width": 8},
     "f_anogan": {"latent_dim": 4, "width": 4},
-    "real_nvp": {"width": 4, "growth": 1, "blocks": 1, "total_steps": 100},
     "ddpm": {"width": 4, "multipliers": "1,2", "blocks": 1, "timesteps": 20, "sampling_steps": 3, "warmup": 1},
+    "real_nvp": {"width": 4, "couplings": 1, "blocks": 1, "total_steps": 100},
 }
 
 

@@ -9,7 +9,18 @@ import tensorflow as tf
 from conftest import two_devices
 
 from kerasgan import model as model_module
-from kerasgan.layers import DepthToSpace, Dropout, ImagePool, Maxout, Noise, ReflectionPadding2D, crop, halvings
+from kerasgan.layers import (
+    DepthToSpace,
+    Dropout,
+    ImagePool,
+    Maxout,
+    Noise,
+    ReflectionPadding2D,
+    SpaceToDepth,
+    WeightNormConv2D,
+    crop,
+    halvings,
+)
 
 
 def noise(seed=0):
@@ -130,3 +141,32 @@ def test_one_infinite_replica_stops_them_all():
 
     for gradient in strategy.experimental_local_results(gradients()):
         assert np.isnan(gradient.numpy()).all()
+
+
+def test_a_weight_normalised_convolution_against_numpy():
+    layer = WeightNormConv2D(3, 1)
+    x = np.random.default_rng(0).normal(size=(2, 4, 5, 2)).astype(np.float32)
+    layer.build(x.shape)
+    v, scale, bias = (w.numpy() for w in (layer.kernel, layer.scale, layer.bias))
+    np.testing.assert_allclose(scale, 2**0.5)
+    layer.scale.assign(scale := np.array([1, 2, -3], np.float32))
+    layer.bias.assign(bias := bias + np.arange(3))
+    kernel = v[0, 0] / np.linalg.norm(v[0, 0], axis=0) * scale
+    np.testing.assert_allclose(layer(x), x @ kernel + bias, rtol=1e-4, atol=1e-5)
+    layer.kernel.assign(7 * v)  # only its direction counts
+    np.testing.assert_allclose(layer(x), x @ kernel + bias, rtol=1e-4, atol=1e-5)
+    wide = WeightNormConv2D(3, 3)
+    assert wide(x).shape == (2, 4, 5, 3)
+    norms = np.linalg.norm(wide.kernel.numpy().reshape(-1, 3), axis=0)
+    one = np.zeros((1, 5, 5, 2), np.float32)
+    one[0, 2, 2, 0] = 1
+    np.testing.assert_allclose(
+        wide(one)[0, 1:4, 1:4], 2**0.5 * wide.kernel.numpy()[::-1, ::-1, 0] / norms, rtol=1e-4, atol=1e-6
+    )
+
+
+def test_space_to_depth_and_back():
+    x = np.arange(16, dtype=np.float32).reshape(1, 4, 4, 1)
+    deep = SpaceToDepth(2)(x)
+    np.testing.assert_array_equal(deep[0, 0, 1], [2, 3, 6, 7])  # row by row
+    np.testing.assert_array_equal(DepthToSpace(2)(deep), x)

@@ -22,6 +22,7 @@ class RealNVP(GenerativeModel):
     image_shape: height, width and channels of the images
     width: channels of the coupling networks at the first scale
     growth: how many times wider these are at each further scale
+    couplings: coupling layers under each kind of mask at each scale; one more at the last scale
     blocks: residual blocks in each coupling network
     patch: side in pixels of the squares that a network under a checkerboard sees as one (more than 1 saves time)
     scales: halvings of the image at most; they also end at a side of 4 or an odd one
@@ -40,6 +41,7 @@ class RealNVP(GenerativeModel):
         image_shape: tuple = (32, 32, 3),
         width: int = 32,
         growth: int = 2,
+        couplings: int = 3,
         blocks: int = 4,
         patch: int = 1,
         scales: int = 8,
@@ -54,21 +56,22 @@ class RealNVP(GenerativeModel):
         self.alpha = alpha
         self.scale_decay = scale_decay
         self.total_steps = total_steps
-        # Section 3.6: three couplings under checkerboards, squeeze, three under channel masks, factor half of it out;
-        # at the last scale, four under checkerboards.
+        # section 3.6: couplings under checkerboards, squeeze, couplings under channel masks, factor half of it out;
+        # at the last scale, couplings under checkerboards alone
         self.shapes = shapes_of_scales(image_shape, scales)
         self.checkerboards, self.channels = [], []
         for depth, (height, columns, maps) in enumerate(self.shapes):
             size, last = (width * growth**depth, blocks), depth == len(self.shapes) - 1
             mask, name = checkerboard(height, columns, maps), f"checkerboard_{depth}"
-            self.checkerboards.append(couplings(4 if last else 3, mask, *size, patch, name))
+            self.checkerboards.append(coupling_layers(couplings + last, mask, *size, patch, name))
             if not last:
                 mask, name = halved_channels(height // 2, columns // 2, 4 * maps), f"channels_{depth}"
-                self.channels.append(couplings(3, mask, *size, 1, name))
+                self.channels.append(coupling_layers(couplings, mask, *size, 1, name))
 
     def players(self):
         rate = keras.optimizers.schedules.CosineDecay(1e-3, self.total_steps)
-        return {"flow": (keras.optimizers.Adam(rate), *sum(self.checkerboards + self.channels, []))}
+        all_couplings = [coupling for group in self.checkerboards + self.channels for coupling in group]
+        return {"flow": (keras.optimizers.Adam(rate), *all_couplings)}
 
     def train_step(self, x):
         u = self.dequantized(x, self.noise.uniform((tf.shape(x)[0], *self.image_shape)))
@@ -188,7 +191,7 @@ class Coupling(layers.Layer):
         return self.scale * tf.tanh(s) * (1 - self.mask), t
 
 
-def couplings(n, mask, width, blocks, patch, name):
+def coupling_layers(n, mask, width, blocks, patch, name):
     """Each coupling keeps what the one before it changed."""
     masks = [mask, 1 - mask] * n
     return [
