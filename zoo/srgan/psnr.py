@@ -89,11 +89,15 @@ class Results:
     def __init__(self, path):
         self.path = path
         path.parent.mkdir(parents=True, exist_ok=True)
-        self.values = json.loads(path.read_text()) if path.is_file() else {}
+        self.values = self.read()
+
+    def read(self):
+        return json.loads(self.path.read_text()) if self.path.is_file() else {}
 
     def measure(self, name, measurement):
         if name not in self.values:
-            self.values[name] = measurement()
+            value = measurement()
+            self.values = {**self.read(), name: value}  # another process may be at other seeds
             self.path.write_text(json.dumps(self.values, indent=2) + "\n")
         print(name, self.values[name], flush=True)
 
