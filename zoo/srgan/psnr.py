@@ -103,17 +103,18 @@ class Results:
 
     def table(self):
         """Return a Markdown table: mean and standard deviation over seeds."""
+        values = self.read()
         lines = [f"| method | seeds | {' | '.join(COLUMNS)} |", "| --- " * (len(COLUMNS) + 2) + "|"]
         for method in ("bicubic", "srresnet", "srgan"):
-            cells = [cell for name, cell in self.values.items() if name.split()[0] == method]
+            cells = [cell for name, cell in values.items() if name.split()[0] == method]
             if not cells:
                 continue
             shown = []
             for column in COLUMNS:
-                values = [cell[column] for cell in cells]
+                of_seeds = [cell[column] for cell in cells]
                 digits = 2 if column.startswith("PSNR") else 3
-                spread = f" ± {np.std(values, ddof=1):.{digits}f}" if len(values) > 1 else ""
-                shown.append(f"{np.mean(values):.{digits}f}{spread}")
+                spread = f" ± {np.std(of_seeds, ddof=1):.{digits}f}" if len(cells) > 1 else ""
+                shown.append(f"{np.mean(of_seeds):.{digits}f}{spread}")
             lines.append(f"| {method} | {len(cells)} | {' | '.join(shown)} |")
         return "\n".join(lines)
 
