@@ -1,5 +1,6 @@
 """SRGAN. Ledig et al., 2017. https://arxiv.org/abs/1609.04802"""
 
+import contextlib
 from pathlib import Path
 
 import keras
@@ -68,8 +69,16 @@ class SRGAN(GenerativeModel):
     def prior(self, n, seed=None):
         raise UserError("SRGAN makes images from images: it has no latents to draw.")
 
+    def compile(self, **kwargs):
+        super().compile(**kwargs)
+        self.load_features()  # now: a wrong path is said before the first stage is trained; a step cannot make them
+
+    def compile_from_config(self, config):
+        with contextlib.suppress(UserError):  # a model from a file enlarges images without them
+            super().compile_from_config(config)
+
     def fit(self, *args, **kwargs):
-        self.load_features()  # now: a wrong path is an error of one line, and a step cannot make variables
+        self.load_features()
         return super().fit(*args, **kwargs)
 
     def train_step(self, batch):

@@ -151,9 +151,7 @@ def test_weights_of_vgg19_that_cannot_be_downloaded_are_an_error_in_one_line(mon
     monkeypatch.setattr(keras.applications, "VGG19", offline)
     with pytest.raises(ValueError, match=r"VGG19 cannot be downloaded \(URL fetch .*\): give --features PATH") as error:
         small = {**SMALL["srgan"], "features": "vgg19"}
-        model = SRGAN((12, 8, 1), **small)
-        model.compile()
-        model.fit(small_batches("srgan"), verbose=0)
+        SRGAN((12, 8, 1), **small).compile()
     assert "\n" not in str(error.value)
 
 

@@ -89,27 +89,32 @@ class Results:
     def __init__(self, path):
         self.path = path
         path.parent.mkdir(parents=True, exist_ok=True)
-        self.values = json.loads(path.read_text()) if path.is_file() else {}
+        self.values = self.read()
+
+    def read(self):
+        return json.loads(self.path.read_text()) if self.path.is_file() else {}
 
     def measure(self, name, measurement):
         if name not in self.values:
-            self.values[name] = measurement()
+            value = measurement()
+            self.values = {**self.read(), name: value}  # another process may be at other seeds
             self.path.write_text(json.dumps(self.values, indent=2) + "\n")
         print(name, self.values[name], flush=True)
 
     def table(self):
         """Return a Markdown table: mean and standard deviation over seeds."""
+        values = self.read()
         lines = [f"| method | seeds | {' | '.join(COLUMNS)} |", "| --- " * (len(COLUMNS) + 2) + "|"]
         for method in ("bicubic", "srresnet", "srgan"):
-            cells = [cell for name, cell in self.values.items() if name.split()[0] == method]
+            cells = [cell for name, cell in values.items() if name.split()[0] == method]
             if not cells:
                 continue
             shown = []
             for column in COLUMNS:
-                values = [cell[column] for cell in cells]
+                of_seeds = [cell[column] for cell in cells]
                 digits = 2 if column.startswith("PSNR") else 3
-                spread = f" ± {np.std(values, ddof=1):.{digits}f}" if len(values) > 1 else ""
-                shown.append(f"{np.mean(values):.{digits}f}{spread}")
+                spread = f" ± {np.std(of_seeds, ddof=1):.{digits}f}" if len(cells) > 1 else ""
+                shown.append(f"{np.mean(of_seeds):.{digits}f}{spread}")
             lines.append(f"| {method} | {len(cells)} | {' | '.join(shown)} |")
         return "\n".join(lines)
 
