@@ -196,7 +196,7 @@ def test_a_grid_shows_the_first_ones_and_says_so(models, capsys):
 
 def test_pictures_go_through_the_model_in_blocks(tmp_path):
     np.savez("x.npz", images=pixels(230))
-    named = pictures.named(["x.npz"], SHAPE)
+    named = pictures.named(["x.npz"], SHAPE, None, "test")
     blocks = list(pictures.blocks(named, SHAPE, None, "x"))
     assert [len(found) for found, _ in blocks] == [100, 100, 30]
     np.testing.assert_array_equal(np.concatenate([block for _, block in blocks]), pixels(230))
@@ -318,7 +318,8 @@ def test_score_by_anomaly_shows_the_strangest_first(models, capsys):
         ("translate running x.npz", "The run running has not ended"),
         ("translate empty x.npz", "empty is neither a run folder nor a SavedModel"),
         ("translate broken x.npz", "broken/kerasgan.json cannot be read"),
-        ("translate MODELS/cyclegan nowhere", "There is no nowhere: give a picture, a folder"),
+        ("translate MODELS/cyclegan x.npz nowhere/", "There is no nowhere/: give a picture, a folder"),
+        ("translate MODELS/cyclegan nowhere.png", "There is no nowhere.png: give a picture, a folder"),
         ("translate MODELS/cyclegan x.npz -o y.jpg", "give a name that ends in .png or .npz, or a folder"),
         ("translate MODELS/cyclegan x.npz -o y.csv", "give a name that ends in .png or .npz, or a folder"),
         ("encode MODELS/vae x.npz -o y.png", "give a name that ends in .npz"),
@@ -375,6 +376,7 @@ def test_mistakes_found_before_tensorflow_is_loaded(models, arguments, said, tmp
 @pytest.mark.parametrize(
     ("images", "said"),
     [
+        (["digit"], "There is no data set digit (did you mean digits?), and no folder or .npz file."),
         (["empty"], "There are no pictures in empty: files that end in"),
         (["text"], "None of the 1 pictures can be read."),
         (["text.npz"], "text.npz cannot be read as an .npz file"),
@@ -432,3 +434,13 @@ def test_facades_both_ways(models, real_data, tmp_path, capsys):
     assert "the 12x8x3 that cyclegan takes" in capsys.readouterr().err
     run("translate", models / "cyclegan", real_data / "facades/test", "--half", "right", "--back", "-o", "labels.png")
     assert Image.open("labels.png").size == (8 * (2 * 8 + 4) + 4, 8 * (12 + 4) + 4)
+
+
+def test_a_data_set_by_its_name(models, real_data):
+    run("encode", models / "vae", "mnist", "--data-dir", real_data / "tfds", "-o", "test.npz")
+    file = np.load("test.npz")
+    x = kerasgan.data.tensorflow_dataset("mnist", (12, 8), 3, real_data / "tfds", "test").images
+    assert len(x) == len(file["latents"]) == 10_000
+    assert file["names"][-1] == "mnist/09999"
+    expected = kerasgan.load(models / "vae").encode(images=x[-100:])
+    np.testing.assert_allclose(file["latents"][-100:], expected, atol=1e-5)

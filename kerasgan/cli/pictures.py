@@ -33,18 +33,18 @@ class Picture:
 
 
 def check(given: list[str]) -> None:
-    """Raise UserError for what is neither a file, a folder, nor `digits`. It does not need TensorFlow."""
+    """Raise UserError for a file or folder that is not there. It does not need TensorFlow."""
     for name in given:
-        if name != "digits" and not Path(name).expanduser().exists():
+        if not Path(name).expanduser().exists() and not _names_data(name):
             raise UserError(f"There is no {name}: give a picture, a folder of them, an .npz with images, or digits.")
 
 
-def named(given: list[str], image_shape: tuple) -> list[Picture]:
-    """Return the pictures in files, in folders at any depth, in .npz files and in `digits`, in the order given.
+def named(given: list[str], image_shape: tuple, data_dir: str | None, split: str) -> list[Picture]:
+    """Return the pictures in files, in folders at any depth, in .npz files and in data sets, in the order given.
 
     No two have the same place. Raises UserError for a folder without pictures, and for an .npz without images.
     """
-    found = [picture for name in given for picture in _pictures(name, image_shape)]
+    found = [picture for name in given for picture in _pictures(name, image_shape, data_dir, split)]
     taken = set()
     for i, picture in enumerate(found):
         place, number = picture.place, 2
@@ -79,30 +79,37 @@ def blocks(
     yield [p for p, _ in waiting], np.stack([i for _, i in waiting])
 
 
-def _pictures(name, image_shape):
+def _names_data(name):
+    return not {".", "/", "~"} & set(name)
+
+
+def _pictures(name, image_shape, data_dir, split):
     from PIL import Image
 
     from kerasgan import data
     from kerasgan.data.files import SUFFIXES, decoded
 
     height, width, channels = image_shape
+    size = (height, width) if height else None
     path = Path(name).expanduser()
-    if name == "digits":
-        images = data.digits((height, width) if height else (32, 32), channels).images
-    elif path.is_dir():
+    if path.is_dir():
         files = sorted(f for f in path.rglob("*") if f.suffix.lower() in SUFFIXES and f.is_file())
         if not files:
             raise UserError(f"There are no pictures in {name}: files that end in {', '.join(sorted(SUFFIXES))}.")
         return [Picture(str(f), f, f.relative_to(path).with_suffix(".png"), partial(decoded, f)) for f in files]
-    elif path.suffix.lower() == ".npz":
+    if path.suffix.lower() == ".npz":
         images = data.npz(path).images
-    else:
+    elif path.exists():
         return [Picture(name, path, Path(path.name).with_suffix(".png"), partial(decoded, path))]
+    elif name == "digits":
+        images = data.digits(size or (32, 32), channels).images
+    else:
+        images = data.tensorflow_dataset(name, size, channels, data_dir, split).images
+    file = path if path.exists() else None
 
     def read(i):
         return Image.fromarray(images[i][..., 0] if images.shape[-1] == 1 else images[i])
 
-    file = path if path.is_file() else None
     return [
         Picture(f"{name}/{i:05d}", file, Path(f"{path.stem}-{i:05d}.png"), partial(read, i)) for i in range(len(images))
     ]

@@ -53,7 +53,11 @@ def _command(commands, name, function, summary):
     command.set_defaults(command=function)
     command.description = f"{summary[0].upper()}{summary[1:]}."
     command.add_argument("model", metavar="RUN_OR_SAVED_MODEL", help="a run folder, or a SavedModel of kerasgan")
-    command.add_argument("images", metavar="IMAGES", nargs="+", help="pictures, folders, .npz with images, or digits")
+    command.add_argument(
+        "images", metavar="IMAGES", nargs="+", help="pictures, folders, .npz with images, digits, or a data set's name"
+    )
+    command.add_argument("--data-dir", help="where tensorflow-datasets keeps its data")
+    command.add_argument("--split", default="test", help="of a data set of tensorflow-datasets")
     command.add_argument("--half", choices=("left", "right"), help="of pictures that hold two, side by side")
     return command
 
@@ -205,7 +209,7 @@ class _Job:
 
         self.model = load(options.model)
         self.image_shape = self.model.image_shape(self.verb)
-        self.pictures = pictures.named(options.images, self.image_shape)
+        self.pictures = pictures.named(options.images, self.image_shape, options.data_dir, options.split)
         self._check_that_pictures_stay()
 
     def answers(self, most=None):
