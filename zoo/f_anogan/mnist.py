@@ -10,23 +10,26 @@ from kerasgan import callbacks, data
 from kerasgan.models import WGANGP, FAnoGAN
 
 
-def main(name="mnist", run="runs/f_anogan-mnist", epochs=16, resume=False, normal=8):
+def main(name="mnist", run="runs/f_anogan-mnist", epochs=8, resume=False, normal=8):
     images, labels = data.load(name, takes="labelled").columns
     about = {"name": str(name), "normal": normal}
     digits = data.Batches((images[labels == normal],), "images", batch_size=64, about=about)
     small = {"image_shape": digits.image_shape, "latent_dim": 32, "width": 16}
 
-    gan_run = Path(f"{run}-wgan_gp")
+    def adam(rate, **betas):
+        """Few steps want high rates, which have to fall."""
+        return keras.optimizers.Adam(keras.optimizers.schedules.CosineDecay(rate, epochs * len(digits)), **betas)
+
     keras.utils.set_random_seed(0)
-    gan = WGANGP(**small, n_critic=2)
-    gan.compile(**{player: keras.optimizers.Adam(5e-4, beta_1=0.0, beta_2=0.9) for player in ("critic", "generator")})
+    gan_run = Path(f"{run}-wgan_gp")
+    gan = WGANGP(**small, n_critic=1)
+    gan.compile(critic=adam(1e-3, beta_1=0.5, beta_2=0.9), generator=adam(1e-3, beta_1=0.5, beta_2=0.9))
     gan.fit(digits, epochs=epochs, callbacks=callbacks.standard(gan_run, digits, resume and gan_run.exists()))
 
     model = FAnoGAN(**small)
     model.start_from(kerasgan.restore(gan_run))
-    model.compile(encoder=keras.optimizers.Adam(1e-3))
-    resume = resume and Path(run).exists()
-    model.fit(digits, epochs=max(1, epochs // 2), callbacks=callbacks.standard(run, digits, resume))
+    model.compile(encoder=adam(2e-3))
+    model.fit(digits, epochs=epochs, callbacks=callbacks.standard(run, digits, resume and Path(run).exists()))
 
 
 if __name__ == "__main__":
