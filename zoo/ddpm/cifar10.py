@@ -9,9 +9,9 @@ from kerasgan.models import DDPM
 from kerasgan.models.ddpm import Warmup
 
 
-def main(name="cifar10", run="runs/ddpm-cifar10", epochs=2, resume=False):
+def main(name="cifar10", run="runs/ddpm-cifar10", epochs=1, resume=False):
     keras.utils.set_random_seed(0)
-    pictures = data.load(name, takes="images", batch_size=64, mirror=True)
+    pictures = data.load(name, takes="images", batch_size=32, mirror=True)
 
     model = DDPM(image_shape=pictures.image_shape, width=16, multipliers="1,2,4", blocks=1, dropout=0.0)
     model.compile(denoiser=keras.optimizers.Adam(Warmup(1e-3, steps=200)))
