@@ -11,7 +11,7 @@ from kerasgan import callbacks, data
 from kerasgan.models import CycleGAN
 
 
-def main(facades="facades", run="runs/cyclegan-facades", epochs=15, resume=False):
+def main(facades="facades", run="runs/cyclegan-facades", epochs=10, resume=False):
     keras.utils.set_random_seed(0)
     domains = data.load(facades, takes="domains", batch_size=1, image_size=(64, 64), halves=True, mirror=True)
 

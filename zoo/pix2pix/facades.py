@@ -11,7 +11,7 @@ from kerasgan import callbacks, data
 from kerasgan.models import Pix2Pix
 
 
-def main(facades="facades", run="runs/pix2pix-facades", epochs=35, resume=False, right_to_left=True, adversarial=1.0):
+def main(facades="facades", run="runs/pix2pix-facades", epochs=25, resume=False, right_to_left=True, adversarial=1.0):
     """Train from labels to photographs, or without `right_to_left` from photographs to labels."""
     keras.utils.set_random_seed(0)
     pairs = data.load(
