@@ -32,7 +32,7 @@ SMALL = {
     "wgan": {"latent_dim": 4, "width": 4, "n_critic": 2},
     "alpha_gan": {"latent_dim": 4, "width": 4},
     "wgan_gp": {"latent_dim": 4, "width": 4, "n_critic": 2},
-    "sgan": {"latent_dim": 4, "classes": CLASSES, "width": 128},
+    "sgan": {"latent_dim": 4, "classes": CLASSES, "width": 4},
     "cyclegan": {"width": 4, "blocks": 1, "total_steps": 8},
     "vae": {"latent_dim": 4, "width": 8},
     "pix2pix": {"width": 4},

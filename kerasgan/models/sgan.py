@@ -1,14 +1,14 @@
 """SGAN. Salimans et al., 2016, Improved techniques for training GANs. https://arxiv.org/abs/1606.03498"""
 
 import keras
-import numpy as np
 import tensorflow as tf
 from keras import layers
 
 from kerasgan import images
-from kerasgan.layers import GaussianNoise, batch_normalization, move_average
+from kerasgan.layers import GaussianNoise, halvings
 from kerasgan.losses import logistic
-from kerasgan.model import GenerativeModel, fixed
+from kerasgan.model import GenerativeModel
+from kerasgan.models.dcgan import generator
 
 
 class SGAN(GenerativeModel):
@@ -37,7 +37,7 @@ class SGAN(GenerativeModel):
         image_shape: tuple = (28, 28, 1),
         classes: int = 10,
         latent_dim: int = 100,
-        width: int = 1000,
+        width: int = 64,
         decay: float = 0.999,
         **kwargs,
     ):
@@ -46,7 +46,7 @@ class SGAN(GenerativeModel):
         self.classes = classes
         self.latent_dim = latent_dim
         self.decay = decay
-        self.generator = generator(image_shape, latent_dim, width // 2)
+        self.generator = generator(image_shape, latent_dim, width)
         self.discriminator = discriminator(image_shape, classes, width, name="discriminator")
         self.average = discriminator(image_shape, classes, width, name="average")
         self.average.set_weights(self.discriminator.get_weights())
@@ -54,14 +54,9 @@ class SGAN(GenerativeModel):
 
     def players(self):
         return {
-            "discriminator": (keras.optimizers.Adam(3e-3, beta_1=0.5), self.discriminator),
-            "generator": (keras.optimizers.Adam(3e-3, beta_1=0.5), self.generator),
+            "discriminator": (keras.optimizers.Adam(2e-3, beta_1=0.5), self.discriminator),
+            "generator": (keras.optimizers.Adam(2e-3, beta_1=0.5), self.generator),
         }
-
-    def prior(self, n, seed=None):
-        """Draw n latents, uniform in [0, 1): always the same for one seed, the next counted ones without."""
-        shape = (n, self.latent_dim)
-        return self.noise.uniform(shape) if seed is None else tf.random.stateless_uniform(shape, fixed(seed))
 
     def train_step(self, batch):
         x, y = batch
@@ -87,14 +82,22 @@ class SGAN(GenerativeModel):
         self.minimize("discriminator", d_loss, d_tape)
         self.minimize("generator", feature_matching, g_tape)
 
-        step = tf.cast(self.step, tf.float32)  # the first steps should soon be forgotten
-        move_average(self.average, self.discriminator, tf.minimum(self.decay, (1 + step) / (10 + step)))
+        self.move_average()
+
         return self.report(
             supervised=supervised,
             unsupervised=unsupervised,
             feature_matching=feature_matching,
             accuracy=mean_where(y >= 0, tf.cast(correct(y, logits), tf.float32)),
         )
+
+    def move_average(self):
+        """Move the average of the classifier's weights on by one step; it soon forgets the first ones."""
+        step = tf.cast(self.step, tf.float32)
+        decay = tf.minimum(self.decay, (1 + step) / (10 + step))
+        for mean, w in zip(self.average.weights, self.discriminator.weights, strict=True):
+            if w.trainable:  # the others are counts of noise
+                mean.assign(decay * mean + (1 - decay) * w)
 
     def test_step(self, batch):
         """Return the averaged classifier's loss and accuracy on images with labels."""
@@ -146,24 +149,16 @@ def in_global_batch(total):
     return context.all_reduce(tf.distribute.ReduceOp.SUM, total) if context.num_replicas_in_sync > 1 else total
 
 
-def generator(image_shape, latent_dim, width):
-    z = x = keras.Input((latent_dim,))
-    for _ in range(2):
-        x = layers.Dense(width, use_bias=False)(x)
-        x = layers.Activation("softplus")(batch_normalization()(x))
-    x = layers.Dense(int(np.prod(image_shape)), activation="sigmoid", dtype="float32")(x)
-    return keras.Model(
-        z, layers.Reshape(image_shape, dtype="float32")(layers.Rescaling(2, -1, dtype="float32")(x)), name="generator"
-    )
-
-
 def discriminator(image_shape, classes, width, name):
-    """Image -> K logits, and the features that they are made from."""
+    """Image -> ... -> about 4x4 -> the features that the generator matches -> K logits; returns both."""
     image = keras.Input(image_shape)
-    x = layers.Rescaling(0.5, 0.5)(layers.Flatten()(image))  # to [0, 1], as the noise is meant for
-    x = GaussianNoise(0.3)(x)
-    for units in (width, width // 2, width // 4, width // 4, width // 4):
-        features = layers.Dense(units, activation="relu", kernel_initializer="he_normal")(x)
-        x = GaussianNoise(0.5)(features)
-    logits = layers.Dense(classes, dtype="float32")(x)
-    return keras.Model(image, [logits, layers.Activation("linear", dtype="float32")(features)], name=name)
+    x = GaussianNoise(0.3)(image)
+    for i in range(len(halvings(*image_shape[:2])) - 1):
+        filters = min(width * 2**i, 8 * width)
+        x = layers.Conv2D(filters, 4, 2, "same", kernel_initializer="he_normal")(x)
+        x = GaussianNoise(0.3)(layers.LeakyReLU(0.2)(x))
+    # In float32: what the generator learns from is a small difference of means.
+    features = layers.Dense(4 * width, kernel_initializer="he_normal", dtype="float32")(layers.Flatten()(x))
+    features = layers.LeakyReLU(0.2, dtype="float32")(features)
+    logits = layers.Dense(classes, dtype="float32")(GaussianNoise(0.3, dtype="float32")(features))
+    return keras.Model(image, [logits, features], name=name)
