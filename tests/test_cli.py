@@ -253,6 +253,12 @@ def test_a_run_without_a_number_gets_the_next_one(tmp_path):
         ("train dcgan --task one_class", "which of the labels in digits are normal: give --normal"),
         ("train dcgan --task one_class --normal 11", "digits has no images labelled 11"),
         ("train dcgan --start-from taken", "there is no option --start-from"),
+        ("train srgan --start-from taken", "taken/run.json cannot be read"),
+        ("train srgan --resume", "There is nothing to resume in runs/srgan-digits"),
+        ("train srgan --scale 1", "--scale 1 makes nothing smaller: give a whole number from 2"),
+        ("train srgan --noise 1", "--noise belongs to task denoising; this is super_resolution: leave it out"),
+        ("train pix2pix", "pairs needs pictures of two --halves, source left and target right"),
+        ("train pix2pix --task colouring", "colouring needs images with colours, and these have 1 channel"),
         ("train dcgan --halves", "the task is images: leave out --halves"),
         ("train dcgan --right-to-left", "--right-to-left is for pictures of two --halves"),
         ("train dcgan --devices 3", "TensorFlow sees 0"),
@@ -288,6 +294,7 @@ def test_mistakes_with_a_trained_model(conditional, capsys):
             "started with --batch-size 32, not 5",
         ),
         (["train", "cgan", "--run", conditional, "--resume", "--latent-dim", "5"], "with --latent-dim 100, not 5"),
+        (["train", "cgan", "--run", conditional, "--resume", "--task", "edges"], "with --task labelled, not edges"),
         (
             ["train", "cgan", "--run", conditional, "--resume", "--image-size", "9"],
             "with --image-size [8, 8], not [9, 9]",
@@ -335,14 +342,14 @@ TWO_STAGES = [key for key in SMALL if MODELS[key].starts_from]
 
 @pytest.mark.parametrize("key", ["cgan", "wgan_gp", "cyclegan", *TWO_STAGES])
 def test_a_run_killed_twice_ends_as_if_it_never_was(key, tmp_path):
-    options = [*data_options(key, tmp_path), *SMALL_OPTIONS[key], "--epochs", "4"]
+    options = [*data_options(key, tmp_path), *SMALL_OPTIONS[key], "--epochs", "2" if key in TWO_STAGES else "4"]
     done = kerasgan("train", key, *options, "--run", "whole")
     assert done.returncode == 0, done.stderr
 
-    options += ["--run", "killed", "--checkpoint-seconds", "0"]
+    options += ["--run", "killed"]
     rng = random.Random(key)
     for attempt in range(2):
-        arguments = ["train", key, *options, *(["--resume"] if attempt else [])]
+        arguments = ["train", key, *options, "--checkpoint-seconds", "0", *(["--resume"] if attempt else [])]
         before = newest(tmp_path)
         if attempt and key in TWO_STAGES:
             before = (True, 0)  # the second kill is in the second stage
@@ -447,6 +454,21 @@ def test_a_two_stage_run_is_resumed_in_the_stage_it_was_in(second, tmp_path):
     (again,) = stages.stages(second, {"run": run, "resume": True, "epochs": 9})
     assert (again.run, again.resume, again.start_from) == (last.run, True, first.run)
     assert again.plan() == {"epochs": 9, "steps": None}
+
+
+def test_a_run_is_resumed_with_the_options_of_its_task(tmp_path):
+    for key, given in [("dcgan", {"task": "one_class", "normal": (0, 2)}), ("pix2pix", {"task": "denoising"})]:
+        (stage,) = stages.stages(variant(key), {**given, "run": tmp_path / key})
+        (tmp_path / key).mkdir()
+        record = {"variant": key, "settings": stage.kept(), "plan": stage.plan(), "hyperparameters": {}}
+        run_folder.write(tmp_path / key, record)
+        for more in ({}, given):
+            (again,) = stages.stages(variant(key), {**more, "run": tmp_path / key, "resume": True})
+            assert json.dumps(again.task_options()) == json.dumps(stage.task_options())
+            assert again.settings["task"] == given["task"]
+    assert again.task_options() == {"noise": 0.5}
+    with pytest.raises(UserError, match=r"started with --noise 0.5, not 0.25"):
+        stages.stages(variant("pix2pix"), {"run": tmp_path / "pix2pix", "resume": True, "noise": 0.25})
 
 
 def test_a_new_run_leaves_room_for_both_of_its_stages(second, tmp_path):
