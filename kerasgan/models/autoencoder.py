@@ -73,8 +73,7 @@ class Autoencoder(GenerativeModel):
     def losses_of(self, x, training):
         """Return -sum p log p_hat + (1 - p) log(1 - p_hat) over the pixels p in [0, 1], and sum (p - p_hat)^2.
 
-        Means over the batch: the first is what moves the weights (note 16 of the paper's supporting material), the
-        second is what the paper reports.
+        Means over the batch: the first moves the weights, the second is what the paper reports.
         """
         p = (x + 1) / 2
         logits = self.decoder(self.encoder(x, training=training), training=training)

@@ -13,7 +13,7 @@ from kerasgan.model import GenerativeModel, fixed
 class DenoisingAutoencoder(GenerativeModel):
     """An autoencoder is shown an image of which a part is destroyed, and has to make the whole image again.
 
-    Logistic units and untied weights (section 2.1). The paper stacks autoencoders of one hidden layer, trained one
+    Logistic units and untied weights (section 2.2). The paper stacks autoencoders of one hidden layer, trained one
     after the other, and moves them by plain gradient descent; here all layers are trained at once, by Adam.
 
     image_shape: height, width and channels of the images

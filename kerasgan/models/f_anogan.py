@@ -51,7 +51,7 @@ class FAnoGAN(GenerativeModel):
         return {"encoder": (keras.optimizers.RMSprop(5e-5), self.encoder)}
 
     def train_step(self, x):
-        # equation 6: the izi_f architecture
+        # the paper's izi_f: image -> latents -> image, compared as images and as the critic's features
         with tf.GradientTape() as tape:
             residual, features = self.distances(x, self.reconstruct(x, training=True))
             residual, features = tf.reduce_mean(residual), tf.reduce_mean(features)
@@ -77,7 +77,7 @@ class FAnoGAN(GenerativeModel):
         return tf.reduce_mean((x - y) ** 2, axis=[1, 2, 3]), tf.reduce_mean(tf.subtract(*features) ** 2, axis=1)
 
     def anomaly_score(self, x):
-        """Return A(x) = A_R(x) + kappa A_D(x) of each image: float32[n] (equation 8)."""
+        """Return A(x) = A_R(x) + kappa A_D(x) of each image, its own loss: float32[n]."""
         residual, features = self.distances(x, self.reconstruct(x))
         return residual + self.kappa * features
 
@@ -87,10 +87,11 @@ class FAnoGAN(GenerativeModel):
         x: float32[n, height, width, channels] in [-1, 1]
         steps: how often the latents move
         rate: Adam's, which moves them
-        weight: of the distance between the critic's features; that between pixels has the rest
+        weight: the paper's lambda, of the distance between the critic's features; that of pixels has the rest
         seed: fixes the latents to begin with, the same for every image
 
-        The losses, float32[n], are AnoGAN's anomaly scores: sums of absolute differences (equations 3 to 6).
+        The losses, float32[n], are AnoGAN's anomaly scores: sums of absolute differences, (1 - lambda) of
+        the residual loss and lambda of the discrimination loss by feature matching.
         """
         z = tf.Variable(tf.repeat(self.prior(1, seed), len(x), axis=0))
         adam = keras.optimizers.Adam(rate)
