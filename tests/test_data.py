@@ -55,6 +55,29 @@ def test_labels_stay_with_their_images():
         assert y.dtype == "int32"
 
 
+@pytest.mark.parametrize("size", [1, 4, 5])
+def test_partly_labelled_batches_hold_images_with_their_label_and_any_without_by_turns(size):
+    labels = np.full(30, -1, np.int32)
+    labels[[3, 8, 21]] = 3, 8, 21
+    batches = data.Batches((numbered(30), labels), "partly_labelled", size, classes=30)
+    assert len(batches) == 60 // size
+    for epoch in range(2):
+        drawn = taken(batches, epoch * len(batches), len(batches))
+        x, y = sum((numbers(x) for x, _ in drawn), []), sum((y.numpy().tolist() for _, y in drawn), [])
+        assert x[::2] == y[::2]
+        assert {number: x[::2].count(number) for number in set(x[::2])} == {3: 10, 8: 10, 21: 10}
+        assert set(y[1::2]) == {-1}
+        assert sorted(x[1::2]) == list(range(30))
+    assert [numbers(x) for x, _ in taken(batches, 3, 2)] == [numbers(x) for x, _ in taken(batches, 0, 5)[3:]]
+    (all_x, all_y), *_ = batches.in_order()
+    assert (numbers(all_x), all_y.numpy().tolist()) == (list(range(size)), labels[:size].tolist())
+
+
+def test_partly_labelled_needs_a_label():
+    with pytest.raises(UserError, match="None of the 30 images has a label"):
+        data.Batches((numbered(30), np.full(30, -1, np.int32)), "partly_labelled", 4, classes=2)
+
+
 def test_pairs_stay_together_and_are_mirrored_together():
     left = np.random.default_rng(0).integers(0, 256, (20, 8, 8, 3), np.uint8)
     batches = data.Batches((left, 255 - left), "pairs", 5, mirror=True)

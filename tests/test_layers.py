@@ -12,6 +12,7 @@ from kerasgan import model as model_module
 from kerasgan.layers import (
     DepthToSpace,
     Dropout,
+    GaussianNoise,
     ImagePool,
     Maxout,
     Noise,
@@ -55,6 +56,18 @@ def test_dropout_keeps_the_mean_and_acts_in_training_only():
     first, second = layer(x, training=True).numpy(), layer(x, training=True).numpy()
     assert set(np.unique(first)) == {0, np.float32(1 / 0.7)}
     assert (first == 0).mean() == pytest.approx(0.3, abs=0.01)
+    assert not np.array_equal(first, second)
+
+
+def test_gaussian_noise_is_counted_and_acts_in_training_only():
+    layer = GaussianNoise(0.3)
+    x = tf.fill((1000, 50), 2.0)
+    np.testing.assert_array_equal(layer(x), x)
+    count = int(layer.noise.state[1])
+    first, second = layer(x, training=True).numpy(), layer(x, training=True).numpy()
+    assert int(layer.noise.state[1]) == count + 2
+    assert first.mean() == pytest.approx(2, abs=0.01)
+    assert first.std() == pytest.approx(0.3, abs=0.01)
     assert not np.array_equal(first, second)
 
 
