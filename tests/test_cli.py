@@ -450,6 +450,9 @@ def test_a_two_stage_run_is_resumed_in_the_stage_it_was_in(second, tmp_path):
     with pytest.raises(UserError, match="started with --data mnist, not digits"):
         stages.stages(second, {**given, "data": "digits", "resume": True})
 
+    with pytest.raises(UserError, match="started with --width 16, not 8"):
+        stages.stages(second, {**given, "model.width": 8, "resume": True})
+
     write(last)
     (again,) = stages.stages(second, {"run": run, "resume": True, "epochs": 9})
     assert (again.run, again.resume, again.start_from) == (last.run, True, first.run)

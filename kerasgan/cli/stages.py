@@ -143,7 +143,9 @@ def _resumed(about, run, given):
         record = run_folder.read(first_run) if (first_run / "run.json").is_file() else {}
         then = record.get("then", {})
         if then.get("variant") == about.key:
-            second = Stage(about, run, _recorded(run, {**then, "hyperparameters": {}}, given), False, first_run)
+            second = Stage(
+                about, run, _recorded(run, {**then, "hyperparameters": about.arguments}, given), False, first_run
+            )
             anew = {name: value for name, value in given.items() if name in MAY_CHANGE}
             first = variant(about.starts_from)
             return [Stage(first, first_run, _recorded(first_run, record, anew), True), second]
