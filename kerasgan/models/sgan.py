@@ -81,8 +81,7 @@ class SGAN(GenerativeModel):
         self.minimize("discriminator", d_loss, d_tape)
         self.minimize("generator", feature_matching, g_tape)
 
-        step = tf.cast(self.step, tf.float32)  # the first steps should soon be forgotten
-        move_average(self.average, self.discriminator, tf.minimum(self.decay, (1 + step) / (10 + step)))
+        self.move_average()
 
         return self.report(
             supervised=supervised,
@@ -90,6 +89,11 @@ class SGAN(GenerativeModel):
             feature_matching=feature_matching,
             accuracy=mean_where(y >= 0, tf.cast(correct(y, logits), tf.float32)),
         )
+
+    def move_average(self):
+        """Move the average of the classifier's weights on by one step; it soon forgets the first ones."""
+        step = tf.cast(self.step, tf.float32)
+        move_average(self.average, self.discriminator, tf.minimum(self.decay, (1 + step) / (10 + step)))
 
     def test_step(self, batch):
         """Return the averaged classifier's loss and accuracy on images with labels."""
