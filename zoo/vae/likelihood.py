@@ -59,6 +59,10 @@ def main():
         part.write_text(json.dumps(results, indent=1) + "\n")
         os.replace(part, file)
         print(results["cells"][-1], flush=True)
+        picture = model.snapshot(kerasgan.images.from_uint8(x_test[:8]))
+        kerasgan.images.write_png(
+            options.run / f"samples-{seed}.png", kerasgan.images.grid(kerasgan.images.to_uint8(picture).numpy())
+        )
     print(table(results))
 
 
