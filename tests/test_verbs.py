@@ -343,8 +343,11 @@ def test_score_by_anomaly_shows_the_strangest_first(models, capsys):
         ("score MODELS/vae x.npz", "vae has no anomaly_score"),
         ("score MODELS/vae x.npz --by likelihood", "vae has no log_prob"),
         ("classify MODELS/vae x.npz", "vae has no classify"),
-        ("generate MODELS/cyclegan", "it needs images: use kerasgan translate MODELS/cyclegan IMAGES"),
-        ("generate MODELS/judge", "use kerasgan classify MODELS/judge IMAGES or kerasgan score MODELS/judge IMAGES"),
+        (
+            "generate MODELS/cyclegan",
+            "cyclegan makes no images from nothing: give it images by kerasgan translate MODELS/cyclegan IMAGES",
+        ),
+        ("generate MODELS/judge", "by kerasgan classify MODELS/judge IMAGES or kerasgan score MODELS/judge IMAGES"),
     ],
 )
 def test_mistakes_found_before_tensorflow_is_loaded(models, arguments, said, tmp_path, capsys, monkeypatch):
