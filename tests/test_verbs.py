@@ -6,12 +6,13 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from conftest import small_model
+from conftest import every_variant, small_model
 from PIL import Image
 
 import kerasgan
 from kerasgan import images
 from kerasgan.cli import main, outputs, pictures
+from kerasgan.cli.verbs import COMMANDS
 from kerasgan.model import GenerativeModel
 
 SHAPE = (12, 8, 3)
@@ -307,6 +308,27 @@ def test_score_by_anomaly_shows_the_strangest_first(models, capsys):
     assert sorted(file.files) == ["anomaly_score", "names"]
 
 
+@every_variant
+def test_every_ability_of_a_variant_has_its_command(key, tmp_path, capsys):
+    """Of what takes images: the command gives what the verb gives."""
+    small_model(key).export(tmp_path / "model")
+    model = kerasgan.load(tmp_path / "model")
+    save(tmp_path / "x.png", pixels(1, (12, 8))[0])
+    for verb in model.about["verbs"]:
+        if verb in ("sample", "sample_labelled", "decode"):
+            continue
+        command = next(name for name, verbs in COMMANDS.items() if verb in verbs)
+        chosen = {
+            "translate_back": ["--back"],
+            "anomaly_score": ["--by", "anomaly"],
+            "log_prob": ["--by", "likelihood"],
+        }
+        run(command, tmp_path / "model", "x.png", *chosen.get(verb, []), "-o", f"{verb}.npz")
+        array = {"encode": "latents", "classify": "logits"}.get(verb, verb if command == "score" else "images")
+        expected = getattr(model, verb)(images=read("x.png").reshape(1, 12, 8, 1))
+        np.testing.assert_array_equal(np.load(f"{verb}.npz")[array], expected)
+
+
 # ---- what goes wrong ------------------------------------------------------------------------------------------------
 
 
@@ -333,18 +355,21 @@ def test_score_by_anomaly_shows_the_strangest_first(models, capsys):
         ("translate MODELS/cyclegan x.npz -o text/y.png", "cannot be written"),
         (
             "translate MODELS/vae x.npz",
-            "vae has no translate: it has sample, decode, encode, reconstruct; variants",
+            "vae has no translate: it has sample, decode, encode, reconstruct",
         ),
         ("translate MODELS/doubler x.npz --back", "test_verbs has no translate_back: it has translate; variants"),
         (
             "reconstruct MODELS/cyclegan x.npz",
             "cyclegan has no reconstruct: it has translate, translate_back; ",
         ),
-        ("score MODELS/vae x.npz", "vae has no anomaly_score"),
+        ("score MODELS/cyclegan x.npz", "cyclegan has no anomaly_score"),
         ("score MODELS/vae x.npz --by likelihood", "vae has no log_prob"),
         ("classify MODELS/vae x.npz", "vae has no classify"),
-        ("generate MODELS/cyclegan", "it needs images: use kerasgan translate MODELS/cyclegan IMAGES"),
-        ("generate MODELS/judge", "use kerasgan classify MODELS/judge IMAGES or kerasgan score MODELS/judge IMAGES"),
+        (
+            "generate MODELS/cyclegan",
+            "cyclegan makes no images from nothing: give it images by kerasgan translate MODELS/cyclegan IMAGES",
+        ),
+        ("generate MODELS/judge", "by kerasgan classify MODELS/judge IMAGES or kerasgan score MODELS/judge IMAGES"),
     ],
 )
 def test_mistakes_found_before_tensorflow_is_loaded(models, arguments, said, tmp_path, capsys, monkeypatch):

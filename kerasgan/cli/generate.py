@@ -53,7 +53,7 @@ def _labels(about, options):
         raise UserError(f"{name} takes no labels: leave out --labels.")
     if "sample" not in verbs:
         use = " or ".join(f"kerasgan {command} {options.model} IMAGES" for command in commands_of(verbs))
-        raise UserError(f"{name} makes nothing out of nothing, it needs images: use {use}.")
+        raise UserError(f"{name} makes no images from nothing: give it images by {use}.")
     return None
 
 
