@@ -54,7 +54,7 @@ def test_starts_from_the_players_of_a_trained_wgan_gp():
     np.testing.assert_array_equal(gan.critic(x), model.critic(x))
     with pytest.raises(UserError, match="same settings"):
         model.start_from(WGANGP(image_shape=(12, 8, 1), latent_dim=4, width=2))
-    with pytest.raises(UserError, match="not dcgan"):
+    with pytest.raises(UserError, match="not from a dcgan"):
         model.start_from(DCGAN(image_shape=(12, 8, 1), latent_dim=4, width=4))
 
 

@@ -188,7 +188,7 @@ def test_starts_with_the_generator_of_srresnet_and_a_discriminator_of_its_own():
         np.testing.assert_array_equal(w.numpy(), b)
     small, _ = small_batches("srgan").first(4)
     np.testing.assert_array_equal(model(small), first(small))
-    with pytest.raises(ValueError, match="starts from a trained srresnet, not dcgan"):
+    with pytest.raises(ValueError, match="starts from a trained srresnet, not from a dcgan"):
         model.start_from(small_model("dcgan"))
 
 
