@@ -7,8 +7,9 @@ Each image is judged by its nearest training images (Euclidean distance of pixel
     distance    mean distance to the nearest training image; a copy has 0
     seconds     CPU seconds for 100 images, without the time to build the graph
 
-Held-out images are judged in the same way, as many of them. `python zoo/ddpm/samples.py --run runs/ddpm-mnist` writes
-results.json, path.png and samples.png into the run folder; cells that results.json has already are not measured again.
+Held-out images are judged in the same way, as many of them; `loss` is L_simple (equation 14) of 2,000 of them.
+`python zoo/ddpm/samples.py --run runs/ddpm-mnist` writes results.json,
+path.png and samples.png into the run folder; cells that results.json has already are not measured again.
 """
 
 import argparse
@@ -27,7 +28,7 @@ from kerasgan.models import DDPM
 
 SEEDS = (0, 1, 2)
 DDIM_STEPS = (50, 20, 10)
-IMAGES = {"DDIM": 200, "ancestral": 20}  # with each seed; the paper's sampler takes twenty times as long
+IMAGES = {"DDIM": 100, "ancestral": 10}  # with each seed; the paper's sampler takes twenty times as long
 HELD_OUT = 2000
 ROWS = ("loss", "recognised", "classes", "distance", "seconds")
 
