@@ -15,10 +15,9 @@ class SGAN(GenerativeModel):
     """A classifier learns from a few labels, and from images without any by telling them from generated ones.
 
     The discriminator has K logits, and that of the class K+1, fake, is fixed to 0 (section 5). The generator makes the
-    mean of the discriminator's last features that of images (section 3.1). Both networks are convolutional with half
-    the layers of the paper's for CIFAR-10, and take one pass together. Gaussian noise takes the place of its dropout
-    and of its weight normalisation. What classifies is an average of the discriminator's weights, as in the authors'
-    code for MNIST; theirs moves by 1e-4 a step.
+    mean of the discriminator's last features that of images (section 3.1). The networks are convolutional, as the
+    paper's for CIFAR-10, with fewer layers, and Gaussian noise for dropout and weight normalisation; both players take
+    one pass together. What classifies is an average of the discriminator's weights, as in the authors' code for MNIST.
 
     image_shape: height, width and channels of the images
     classes: number of labels, which are 0, 1, ...
