@@ -152,12 +152,14 @@ def test_train_then_use(key, tmp_path, monkeypatch):
     planned = "total_steps" in record["hyperparameters"]  # whose learning rate has come to its end
     assert plan == {"epochs": None, "steps": 4} if planned else plan["epochs"] > 1
     assert steps == 4 if planned else steps > 4
-    if "sample" not in json.loads((run / "saved_model/kerasgan.json").read_text())["verbs"]:
+    use, output = commands[0], Path(commands[0][-1])
+    assert main(use[1:]) == 0
+    assert Image.open(output).size[1] > 8
+    if "sample" in json.loads((run / "saved_model/kerasgan.json").read_text())["verbs"]:
+        assert use[1] == "generate"
+        assert Image.open(output).size == (8 * 10 + 2, 8 * 10 + 2)
+    else:
         assert kerasgan("generate", run).returncode == 2
-        return
-    (generate,) = [c for c in commands if c[:2] == ["kerasgan", "generate"]]
-    assert main(generate[1:]) == 0
-    assert Image.open(run / "samples.png").size == (8 * 10 + 2, 8 * 10 + 2)
 
 
 @pytest.fixture(scope="module")

@@ -81,7 +81,7 @@ def train(options: argparse.Namespace) -> int:
         if not finished:
             return 0
     model, _, epochs = _fit(last)
-    _print_what_was_written(last.run, model, epochs)
+    _print_what_was_written(last.run, model, epochs, last.settings)
     return 0
 
 
@@ -164,15 +164,26 @@ def _strategy(tf, devices, xla, batch_size):
     return tf.distribute.MirroredStrategy([gpu.name for gpu in gpus[:n]])
 
 
-def _print_what_was_written(run, model, epochs):
+def _print_what_was_written(run, model, epochs, settings):
     last = max((run / "snapshots").glob("*.png"))
     print(f"\n{int(model.step.numpy())} steps done. In {run}:")
     print(f"  {last.relative_to(run)}, timeline.gif    what it makes, and how it learnt to")
     print("  losses.png, history.csv          its losses")
     print("  saved_model/                     the model, for kerasgan.load() and tf.saved_model.load()")
     print("Next:")
-    if "sample" in model.endpoints():
-        print(f"  kerasgan generate {run} -n 64 --seed 0 -o {run}/samples.png")
+    print(f"  {_use(run, model.endpoints(), settings)}")
     print(f"  tensorboard --logdir {run}/tensorboard")
     more = "" if "total_steps" in model.hyperparameters else f" --epochs {2 * epochs}"
     print(f"  kerasgan train {model.describe()['variant']} --run {run} --resume{more}")
+
+
+def _use(run, verbs, settings):
+    """Return a command that uses what was trained, on the data that it was trained on if it needs images."""
+    if "sample" in verbs:
+        return f"kerasgan generate {run} -n 64 --seed 0 -o {run}/samples.png"
+    images = settings["data"]
+    if settings["halves"]:
+        images += " --half right" if settings["right_to_left"] else " --half left"
+    if "translate" in verbs:
+        return f"kerasgan translate {run} {images} -o {run}/translated.png"
+    return f"kerasgan reconstruct {run} {images} -o {run}/reconstructed.png"
