@@ -101,19 +101,21 @@ def tune(options):
 
 
 def table(results, options):
+    """Return the errors after the last step, of the seeds that both have finished."""
     lines = ["| labels | twin, error % | SGAN, error % | SGAN better by | seeds |", "|---|---|---|---|---|"]
     for labels in options.labels:
-        twin, sgan = (last_errors(results, kind, labels, options) for kind in ("twin", "sgan"))
-        n = min(len(twin), len(sgan))
-        if n:
-            gain = np.subtract(twin[:n], sgan[:n])
-            lines.append(f"| {labels} | {spread(twin[:n])} | {spread(sgan[:n])} | {spread(gain)} | {n} |")
+        twin, sgan = (last_errors(results, kind, labels, options) for kind in COLOURS)
+        seeds = [seed for seed in options.seeds if seed in twin and seed in sgan]
+        if seeds:
+            twin, sgan = np.array([twin[s] for s in seeds]), np.array([sgan[s] for s in seeds])
+            lines.append(f"| {labels} | {spread(twin)} | {spread(sgan)} | {spread(twin - sgan)} | {len(seeds)} |")
     return "\n".join(lines)
 
 
 def last_errors(results, kind, labels, options):
-    cells = [cell(kind, labels, seed, options) for seed in options.seeds]
-    return [results[key]["errors"][-1] for key in cells if key in results]
+    """Return {seed: error after the last step} of the cells that are finished."""
+    cells = {seed: cell(kind, labels, seed, options) for seed in options.seeds}
+    return {seed: results[key]["errors"][-1] for seed, key in cells.items() if key in results}
 
 
 def spread(values):
@@ -126,8 +128,8 @@ def draw(results, options, path):
     by_labels, by_epoch = figure.subplots(1, 2)
     middle = options.labels[min(1, len(options.labels) - 1)]
     for kind, colour in COLOURS.items():
-        found = [(n, last_errors(results, kind, n, options)) for n in options.labels]
-        found = [(n, np.mean(e), np.std(e)) for n, e in found if e]
+        found = [(n, list(last_errors(results, kind, n, options).values())) for n in options.labels]
+        found = [(n, np.mean(e), np.std(e, ddof=min(1, len(e) - 1))) for n, e in found if e]
         if found:
             labels, means, bars = zip(*found, strict=True)
             by_labels.errorbar(labels, 100 - np.array(means), bars, marker="o", capsize=3, color=colour, label=kind)
