@@ -44,6 +44,13 @@ def test_own_step_with_a_tape(key):
 
 
 @every_variant
+def test_no_name_hides_one_of_keras(key):
+    own = {"call", "compile", "compile_from_config", "fit", "test_step", "train_step"}
+    hidden = {n for n in vars(MODELS[key]) if hasattr(keras.Model, n) and not n.startswith("_")} - own
+    assert not hidden
+
+
+@every_variant
 def test_a_player_moves_its_own_weights_and_no_others(key, monkeypatch):
     model = small_model(key)
     minimize, moved = model.minimize, {}

@@ -124,7 +124,8 @@ def test_summary_and_predict(key, capsys):
     model.summary()
     text = capsys.readouterr().out
     assert all(network.name in text for _, *networks in model.players().values() for network in networks)
-    inputs = small_batches(key).first(5)[0] if key == "cyclegan" else model.prior(5, seed=0)
+    batch = small_batches(key).first(5)
+    inputs = model.prior(5, seed=0) if "sample" in model.endpoints() else batch if model.takes == "images" else batch[0]
     images = model.predict(inputs, verbose=0)
     assert images.shape == (5, *SHAPE)
     assert np.abs(images).max() <= 1

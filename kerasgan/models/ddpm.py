@@ -106,7 +106,7 @@ class DDPM(GenerativeModel):
         """Return alpha_bar_t and 1 - alpha_bar_t, which float32 could not make of the first near t = 0."""
         return at(self.alpha_bar, t), at(1 - self.alpha_bar, t)
 
-    def predict(self, x_t, t):
+    def image_in(self, x_t, t):
         """Return the image that the network sees in x_t (equation 15 and the line above it), within [-1, 1]."""
         signal, noise = self.shares(t)
         epsilon = self.average([x_t, tf.repeat(t, tf.shape(x_t)[0])])
@@ -115,14 +115,14 @@ class DDPM(GenerativeModel):
     def ddim_step(self, x_t, t, s):
         """Return x_s for s < t: the image in x_t, under less of the same noise (DDIM, equation 12, eta = 0)."""
         signal, noise = self.shares(t)
-        x_0 = self.predict(x_t, t)
+        x_0 = self.image_in(x_t, t)
         epsilon = (x_t - tf.sqrt(signal) * x_0) / tf.sqrt(noise)
         return self.diffuse(x_0, s, epsilon)
 
     def ancestral_step(self, x_t, t, z):
         """Return x_{t-1} ~ p(x_{t-1} | x_t) made of N(0, I) noise z: its mean by equation 7, variance beta_t."""
         (_, noise), (signal_before, noise_before), beta = self.shares(t), self.shares(t - 1), at(self.beta, t)
-        mean = tf.sqrt(signal_before) * beta * self.predict(x_t, t) + tf.sqrt(1 - beta) * noise_before * x_t
+        mean = tf.sqrt(signal_before) * beta * self.image_in(x_t, t) + tf.sqrt(1 - beta) * noise_before * x_t
         return mean / noise + tf.where(t > 1, tf.sqrt(beta), 0.0) * z
 
     @tf.function(autograph=False, reduce_retracing=True)

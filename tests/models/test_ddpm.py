@@ -198,7 +198,7 @@ def test_ancestral_noise_is_new_in_every_step_and_image(monkeypatch):
 
 
 def test_a_predicted_image_stays_in_range(ddpm):
-    assert np.abs(ddpm.predict(tf.constant(10 * normal(2)), T)).max() == 1
+    assert np.abs(ddpm.image_in(tf.constant(10 * normal(2)), T)).max() == 1
 
 
 def test_average_starts_as_the_network_and_follows_it():
