@@ -9,7 +9,7 @@ from kerasgan.models import DDPM
 from kerasgan.models.ddpm import Warmup
 
 
-def main(name="mnist", run="runs/ddpm-mnist", epochs=3, resume=False):
+def main(name="mnist", run="runs/ddpm-mnist", epochs=2, resume=False):
     keras.utils.set_random_seed(0)
     digits = data.load(name, takes="images", batch_size=64)
 
