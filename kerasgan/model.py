@@ -19,7 +19,9 @@ from kerasgan.layers import Noise
 
 # TensorFlow 2.21's dependency optimizer opens a race in a step that moves a weight twice (two critic steps): now and
 # then a gradient is computed with a weight that has already moved, and no two runs are alike. test_contract.py sees it.
-tf.config.optimizer.set_experimental_options({"dependency_optimization": False})
+# Its arithmetic optimizer adds up three gradients or more in the order of their nodes' names, and so of their layers':
+# a model from a file, whose layers have other numbers, would round differently (conv2d_9 comes after conv2d_10).
+tf.config.optimizer.set_experimental_options({"dependency_optimization": False, "arithmetic_optimization": False})
 
 
 class GenerativeModel(keras.Model):
