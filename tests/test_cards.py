@@ -53,7 +53,7 @@ def test_a_measured_number_has_a_command_and_stands_in_the_text(key):
         assert str(number["value"]) in text, number
         assert number["std"] is None or str(number["std"]) in text, number
     for number in about["published"]:
-        assert number["source"].startswith(("http", "arXiv")), number
+        assert number["source"], number
         assert str(number["value"]) in text, number
 
 

@@ -15,10 +15,8 @@ class CGAN(GenerativeModel):
     """A generator and a discriminator that are both told the label.
 
     Dense networks of the paper's sizes (section 4.1). The paper moves them by SGD with momentum; Adam needs no
-    schedule. The paper also has dropout in the generator: there, images vary by dropout's noise in place of z, and at
-    inference each label becomes one image, again and again. Weights of labels start at a deviation of 1: of a one-hot
-    vector one input is on, and smaller ones leave labels a twentieth of what the players hear, so that they are long
-    ignored.
+    schedule. Weights of labels start at a deviation of 1: of a one-hot vector one input is on, and smaller ones leave
+    labels a twentieth of what the players hear, so that they are long ignored.
 
     image_shape: height, width and channels of the images
     classes: number of labels, which are 0, 1, ...
@@ -93,9 +91,10 @@ class CGAN(GenerativeModel):
 
 def generator(image_shape, classes, latent_dim):
     z, y = keras.Input((latent_dim,)), keras.Input((), dtype="int32")
-    from_z = layers.Dense(200, activation="relu")(z)
+    from_z = Dropout(0.5)(layers.Dense(200, activation="relu")(z))
     from_y = layers.Dense(1000, activation="relu", kernel_initializer=normal(1.0))(keras.ops.one_hot(y, classes))
-    x = layers.Dense(1200, activation="relu")(layers.Concatenate()([from_z, from_y]))
+    from_y = Dropout(0.5)(from_y)
+    x = Dropout(0.5)(layers.Dense(1200, activation="relu")(layers.Concatenate()([from_z, from_y])))
     x = layers.Dense(int(np.prod(image_shape)), activation="tanh", dtype="float32")(x)
     return keras.Model((z, y), layers.Reshape(image_shape, dtype="float32")(x), name="generator")
 

@@ -17,8 +17,8 @@ def flow(shape=(8, 8, 1), random=True, **settings):
     keras.utils.set_random_seed(1)
     model = RealNVP(shape, **{"width": 4, "growth": 1, "blocks": 1, **settings})
     if random:
-        for weight in model.trainable_weights:
-            weight.assign_add(0.1 * tf.random.stateless_normal(weight.shape, (0, len(weight.path))))
+        for i, weight in enumerate(model.trainable_weights):
+            weight.assign_add(0.1 * tf.random.stateless_normal(weight.shape, (0, i)))
     return model
 
 
@@ -63,7 +63,7 @@ def test_log_det_is_that_of_the_jacobian(shape, patch):
         z, log_det = model.flow(y)
     jacobian = tf.reshape(tape.jacobian(z, y), (model.latent_dim, model.latent_dim))
     _, expected = np.linalg.slogdet(jacobian.numpy().astype(float))
-    assert abs(expected) > 5
+    assert abs(expected) > 0.5  # not the identity
     assert float(log_det[0]) == pytest.approx(expected, rel=1e-4)
 
 
