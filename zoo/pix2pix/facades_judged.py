@@ -27,58 +27,65 @@ STEP = 8  # pixels from one 32x32 patch to the next
 MEASURES = {"l1": "L1", "psnr": "PSNR, dB", "ssim": "SSIM", "frechet": "Frechet distance"}
 
 
-def main(facades="facades", run="runs/facades_judged", features="runs/features.keras", train=(), to=WAYS, epochs=None):
+def main(
+    facades="facades",
+    run="runs/facades_judged",
+    features="runs/features.keras",
+    models=MODELS,
+    to=WAYS,
+    epochs=None,
+    judge=True,
+):
     run = Path(run)
-    for name in train or MODELS:
-        train_recipe(name, facades, run, to, epochs)
-    if train:
-        return
+    run.mkdir(parents=True, exist_ok=True)
     results = json.loads((run / "results.json").read_text()) if (run / "results.json").exists() else {}
+    for way in to:
+        for name in models:
+            if name not in results.get(way, {}):
+                train(name, way, facades, run, epochs)
+    if not judge:
+        return
+
     sets = {split: real(facades, split) for split in ("train", "test")}
     judge = Judge(sets, keras.models.load_model(features))
-
-    def keep(name, way, outputs):
-        results.setdefault(way, {})[name] = judge(outputs, way)
-        (run / "results.json").write_text(json.dumps(results, indent=2) + "\n")
-
-    shown = {}
-    for way in WAYS:
+    for way in to:
         source, target = (sets["test"][w] for w in (WAYS[1 - WAYS.index(way)], way))
-        shown[way] = [source[:8], target[:8]]
-        for name in MODELS:
-            if not (run / folder(name, way) / "saved_model").exists():
-                continue  # not trained yet: --train NAME
+        cells = results.setdefault(way, {})
+        shown = [source[:8], target[:8]]
+        for name in models:
             model = kerasgan.restore(run / folder(name, way))
             translate = model.F if name == "cyclegan" and way == "photographs" else model
-            x = images.from_uint8(source)
-            outputs = np.concatenate([images.to_uint8(translate(part)) for part in tf.split(x, 2)])
-            shown[way].append(outputs[:8])
-            if name not in results.get(way, {}):
-                keep(name, way, outputs)
-        if "mean_of_training" not in results.get(way, {}):
+            outputs = np.concatenate([images.to_uint8(translate(x)) for x in tf.split(images.from_uint8(source), 2)])
+            shown.append(outputs[:8])
+            if name not in cells:
+                cells[name] = judge(outputs, way)
+                write(run, results)
+        if "mean_of_training" not in cells:
             mean = np.round(sets["train"][way].mean(axis=0)).astype(np.uint8)
-            keep("mean_of_training", way, np.broadcast_to(mean, target.shape))
+            cells["mean_of_training"] = judge(np.broadcast_to(mean, target.shape), way)
             # the floor: as many real images, which the test images do not resemble pixel by pixel
-            keep("real_training_images", way, sets["train"][way][: len(target)])
-    for way in WAYS:
-        images.write_png(run / f"to_{way}.png", images.grid(np.stack(shown[way])))
+            cells["real_training_images"] = judge(sets["train"][way][: len(target)], way)
+            write(run, results)
+        images.write_png(run / f"to_{way}.png", images.grid(np.stack(shown)))
     print(table(results, judge.patches))
 
 
+def write(run, results):
+    (run / "results.json").write_text(json.dumps(results, indent=2) + "\n")
+
+
 def folder(name, way):
-    return "cyclegan" if name == "cyclegan" else f"{name}_to_{way}"
+    return "cyclegan" if name == "cyclegan" else f"{name}_to_{way}"  # CycleGAN learns both ways at once
 
 
-def train_recipe(name, facades, run, to, epochs):
-    for way in to[:1] if name == "cyclegan" else to:  # which learns both ways at once
-        where = run / folder(name, way)
-        if (where / "saved_model").exists():
-            continue
-        given = {"resume": (where / "run.json").exists()} | ({"epochs": epochs} if epochs else {})
-        if name != "cyclegan":
-            given |= {"right_to_left": way == "photographs", "adversarial": 0.0 if name == "l1_alone" else 1.0}
-        recipe = runpy.run_path(str(ZOO / ("cyclegan" if name == "cyclegan" else "pix2pix") / "facades.py"))
-        recipe["main"](facades, where, **given)
+def train(name, way, facades, run, epochs):
+    """Train by the recipe, or go on where the run was broken off: at once, if it was not."""
+    where = run / folder(name, way)
+    given = {"resume": (where / "run.json").exists()} | ({"epochs": epochs} if epochs else {})
+    if name != "cyclegan":
+        given |= {"right_to_left": way == "photographs", "adversarial": 0.0 if name == "l1_alone" else 1.0}
+    recipe = runpy.run_path(str(ZOO / ("cyclegan" if name == "cyclegan" else "pix2pix") / "facades.py"))
+    recipe["main"](facades, where, **given)
 
 
 def real(facades, split):
@@ -127,8 +134,9 @@ if __name__ == "__main__":
     parser.add_argument("--facades", default="facades", help="the folder of the pix2pix data set")
     parser.add_argument("--run", default="runs/facades_judged", help="folder for the runs and results.json")
     parser.add_argument("--features", default="runs/features.keras", help="what zoo/srgan/features.py wrote")
-    parser.add_argument("--train", nargs="+", default=(), choices=MODELS, help="only train these, without judging")
-    parser.add_argument("--to", nargs="+", default=WAYS, choices=WAYS, help="only train these ways")
+    parser.add_argument("--models", nargs="+", default=MODELS, choices=MODELS, help="only these")
+    parser.add_argument("--to", nargs="+", default=WAYS, choices=WAYS, help="only these ways")
     parser.add_argument("--epochs", type=int, help="other than the recipes'")
-    options = parser.parse_args()
-    main(options.facades, options.run, options.features, options.train, options.to, options.epochs)
+    parser.add_argument("--train-only", action="store_true", help="leave the judging to a later call")
+    given = parser.parse_args()
+    main(given.facades, given.run, given.features, given.models, given.to, given.epochs, not given.train_only)
