@@ -98,6 +98,10 @@ class GenerativeModel(keras.Model):
     def report(self, **values: tf.Tensor) -> dict[str, tf.Tensor]:
         """End a step: count it, and return the running epoch mean of each value, for fit() to show and log."""
         self.step.assign_add(1)
+        return self.measure(**values)
+
+    def measure(self, **values: tf.Tensor) -> dict[str, tf.Tensor]:
+        """End a test_step: return the running mean of each value over the data, for evaluate() to show and log."""
         for name, value in values.items():
             self._means[name].update_state(value)
         return {name: mean.result() for name, mean in self._means.items()}

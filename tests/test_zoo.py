@@ -21,6 +21,11 @@ def test_every_variant_has_a_recipe():
     assert {f.parent.name for f in ZOO.glob("*/*.py")} == set(MODELS)
 
 
+@pytest.mark.parametrize("script", sorted(ZOO.glob("*/*.py")), ids=lambda f: f"{f.parent.name}/{f.stem}")
+def test_every_script_imports_what_there_is(script):
+    assert callable(runpy.run_path(str(script))["main"])
+
+
 @pytest.fixture
 def digits(tmp_path):
     """A few of the embedded digits, in the form that any data set can have."""

@@ -13,7 +13,6 @@ import tensorflow as tf
 
 from kerasgan import run_folder
 from kerasgan.errors import Diverged, UserError
-from kerasgan.model import precision
 from kerasgan.models import MODELS
 
 
@@ -99,9 +98,7 @@ def restore(run: str | os.PathLike) -> keras.Model:
     newest = tf.train.latest_checkpoint(str(Path(run) / "checkpoints"))
     if newest is None:
         raise UserError(f"There is no checkpoint in {run}: train it first.")
-    hyperparameters = {**record["hyperparameters"], "image_shape": tuple(record["hyperparameters"]["image_shape"])}
-    with precision(record["precision"]):
-        model = MODELS[record["variant"]](**hyperparameters)
+    model = MODELS[record["variant"]].from_config({**record["hyperparameters"], "dtype": record["precision"]})
     weights = tf.train.Checkpoint(state=[w.value for w in model.weights])  # the first part of model.state()
     weights.restore(newest).assert_existing_objects_matched().expect_partial()
     return model

@@ -66,9 +66,7 @@ class Autoencoder(GenerativeModel):
 
     def test_step(self, x):
         loss, squared_error = self.losses_of(x, training=False)
-        self._means["loss"].update_state(loss)
-        self._means["squared_error"].update_state(squared_error)
-        return self.get_metrics_result()
+        return self.measure(loss=loss, squared_error=squared_error)
 
     def losses_of(self, x, training):
         """Return -sum p log p_hat + (1 - p) log(1 - p_hat) over the pixels p in [0, 1], and sum (p - p_hat)^2.

@@ -87,8 +87,7 @@ class DDPM(GenerativeModel):
 
     def test_step(self, x):
         x_t, t, epsilon = self.noisy(x)
-        self._means["loss"].update_state(tf.reduce_mean((epsilon - self.average([x_t, t])) ** 2))
-        return self.get_metrics_result()
+        return self.measure(loss=tf.reduce_mean((epsilon - self.average([x_t, t])) ** 2))
 
     def noisy(self, x):
         """Return x_t for a time t of 1 ... T of each image, t, and the noise in x_t."""

@@ -61,8 +61,7 @@ class DenoisingAutoencoder(GenerativeModel):
 
     def test_step(self, x):
         corrupted = self.corrupt(x, self.noise.uniform((tf.shape(x)[0], *self.image_shape)))
-        self._means["loss"].update_state(self.cross_entropy(x, corrupted, training=False))
-        return self.get_metrics_result()
+        return self.measure(loss=self.cross_entropy(x, corrupted, training=False))
 
     def corrupt(self, x, uniform):
         """Set in each image the values to black whose `uniform` numbers are the least: x~ ~ q(x~|x) of section 2.3.

@@ -62,10 +62,7 @@ class FAnoGAN(GenerativeModel):
 
     def test_step(self, x):
         residual, features = self.distances(x, self.reconstruct(x))
-        loss = residual + self.kappa * features
-        for name, value in {"loss": loss, "residual": residual, "features": features}.items():
-            self._means[name].update_state(value)
-        return self.get_metrics_result()
+        return self.measure(loss=residual + self.kappa * features, residual=residual, features=features)
 
     def reconstruct(self, x, training=False):
         """Return G(E(x)); the generator is at inference, as it stands still."""

@@ -85,8 +85,7 @@ class RealNVP(GenerativeModel):
 
     def test_step(self, x):
         u = self.dequantized(x, self.noise.uniform((tf.shape(x)[0], *self.image_shape)))
-        self._means["bits_per_dim"].update_state(self.bits_per_dim(u))
-        return self.get_metrics_result()
+        return self.measure(bits_per_dim=self.bits_per_dim(u))
 
     def dequantized(self, x, noise):
         """Return images in [-1, 1] as numbers in [0, 1): each of 256 pixel values is a bin, `noise` in [0, 1) of it."""

@@ -47,8 +47,7 @@ class SRResNet(GenerativeModel):
         return self.report(loss=loss)
 
     def test_step(self, batch):
-        self._means["loss"].update_state(self.squared_error(batch, training=False))
-        return self.get_metrics_result()
+        return self.measure(loss=self.squared_error(batch, training=False))
 
     def squared_error(self, batch, training):
         """Return the mean over pixels of (x - G(small))^2 (equation 4)."""

@@ -57,9 +57,7 @@ class VAE(GenerativeModel):
 
     def test_step(self, x):
         loss, distortion, rate = self.negative_elbo(x, training=False)
-        for name, value in {"loss": loss, "distortion": distortion, "rate": rate}.items():
-            self._means[name].update_state(value)
-        return self.get_metrics_result()
+        return self.measure(loss=loss, distortion=distortion, rate=rate)
 
     def negative_elbo(self, x, training):
         """Return -ELBO = -E log p(x|z) + KL(q(z|x) || p(z)) and both terms, in nats per image (equation 10, L = 1)."""

@@ -6,10 +6,10 @@ python zoo/alpha_gan/reconstruction.py runs/alpha_gan-mnist
 import argparse
 
 import numpy as np
-import tensorflow as tf
 
 import kerasgan
 from kerasgan import data
+from kerasgan.metrics import similarity
 
 
 def main():
@@ -24,10 +24,10 @@ def main():
     psnr, distance = [], []
     for x in blocks:
         y = model.reconstruct(images=x)
-        psnr.append(tf.image.psnr(x, y, 255).numpy())
+        psnr.append(similarity.psnr(x, y))
         distance.append(np.abs(x.astype(float) - y).mean(axis=(1, 2, 3)) / 127.5)
     mean = test.mean(axis=0, keepdims=True).round().astype(np.uint8)
-    of_mean = tf.image.psnr(test, np.broadcast_to(mean, test.shape), 255).numpy().mean()
+    of_mean = similarity.psnr(test, np.broadcast_to(mean, test.shape)).mean()
     print(f"{len(test)} test images of {options.data}, {model.about['steps']} steps")
     print(f"PSNR {np.concatenate(psnr).mean():.2f} dB (of the mean image: {of_mean:.2f} dB)")
     print(f"mean absolute difference {np.concatenate(distance).mean():.3f}, of images in [-1, 1]")

@@ -17,7 +17,7 @@ import tensorflow as tf
 
 from kerasgan import data, images
 from kerasgan.losses import logistic
-from kerasgan.metrics import frechet_distance
+from kerasgan.metrics.frechet import frechet_distance
 from kerasgan.models import LSGAN
 
 

@@ -18,6 +18,7 @@ import tensorflow as tf
 
 import kerasgan
 from kerasgan import data, images
+from kerasgan.metrics import similarity
 from kerasgan.metrics.frechet import frechet_distance
 
 ZOO = Path(__file__).parents[1]
@@ -113,8 +114,8 @@ class Judge:
         difference = tf.cast(target, tf.float32) - tf.cast(outputs, tf.float32)
         return {
             "l1": float(tf.reduce_mean(tf.abs(difference))) / 255,
-            "psnr": float(tf.reduce_mean(tf.image.psnr(target, outputs, 255))),
-            "ssim": float(tf.reduce_mean(tf.image.ssim(target, outputs, 255))),
+            "psnr": float(similarity.psnr(outputs, target).mean()),
+            "ssim": float(similarity.ssim(outputs, target).mean()),
             "frechet": frechet_distance(self.pooled(outputs.numpy()), self.of_real[way]),
         }
 
