@@ -10,9 +10,9 @@ from kerasgan.models.dcgan import discriminator, generator
 class WGAN(GenerativeModel):
     """A critic with small weights estimates how far fake images are from real ones, and the generator closes the gap.
 
-    Networks are DCGAN's (section 4.2). Kernels and biases of the critic are clipped, its batch normalisation is not:
-    scales of at most 0.01 would all but silence it. Each critic step sees fresh images: a batch given to fit() holds
-    `n_critic` minibatches, and kerasgan.data sees to that.
+    Networks are DCGAN's (section 4.2). Everything the critic learns is clipped, scales and offsets of its batch
+    normalisation too; what that knows of the images is not learnt, and is not. Each critic step sees fresh images: a
+    batch given to fit() holds `n_critic` minibatches, and kerasgan.data sees to that.
 
     image_shape: height, width and channels of the images
     latent_dim: numbers that one image is made from
@@ -70,7 +70,6 @@ class WGAN(GenerativeModel):
         return self.report(wasserstein=wasserstein, g_loss=g_loss)
 
     def clip_critic(self):
-        """w <- clip(w, -c, c), for kernels and biases."""
+        """w <- clip(w, -c, c)."""
         for w in self.critic.trainable_weights:
-            if w.name in ("kernel", "bias"):
-                w.assign(tf.clip_by_value(w, -self.clip, self.clip))
+            w.assign(tf.clip_by_value(w, -self.clip, self.clip))
