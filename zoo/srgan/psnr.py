@@ -45,18 +45,12 @@ def main(options):
 
 
 def trained(stage, seed, options):
-    """Return the run folder of a stage, trained by its recipe unless it has been."""
+    """Return the run folder of a stage, trained by its recipe, or gone on with where it was broken off."""
     run = options.runs / f"{stage}-facades-{seed}"
-    if not (run / "saved_model").is_dir():
-        more = {"first": options.runs / f"srresnet-facades-{seed}", "features": str(options.features)}
-        recipe = runpy.run_path(str(ZOO / stage / "facades.py"))["main"]
-        recipe(
-            options.data,
-            run,
-            resume=(run / "run.json").is_file(),
-            seed=seed,
-            **(more if stage == "srgan" else {}),
-        )
+    more = {"first": options.runs / f"srresnet-facades-{seed}", "features": str(options.features)}
+    recipe = runpy.run_path(str(ZOO / stage / "facades.py"))["main"]
+    resume = (run / "run.json").is_file()  # of a run that is finished, nothing is left to do
+    recipe(options.data, run, resume=resume, seed=seed, **(more if stage == "srgan" else {}))
     return run
 
 
