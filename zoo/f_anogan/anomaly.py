@@ -60,12 +60,13 @@ def arguments():
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--protocols", nargs="+", default=PROTOCOLS, choices=PROTOCOLS)
     parser.add_argument("--digits", type=int, nargs="+", default=range(10))
-    parser.add_argument("--latent-dim", type=int, default=32, help="of all four")
-    parser.add_argument("--gan-steps", type=int, default=350, help="steps of WGAN-GP's generator")
+    parser.add_argument("--gan-latent-dim", type=int, default=64, help="of WGAN-GP and f-AnoGAN")
+    parser.add_argument("--gan-steps", type=int, default=2000, help="steps of WGAN-GP's generator")
     parser.add_argument("--n-critic", type=int, default=1)
     parser.add_argument("--gan-rate", type=float, default=1e-3, help="of WGAN-GP, to begin with")
     parser.add_argument("--width", type=int, default=16, help="of WGAN-GP and f-AnoGAN")
-    parser.add_argument("--encoder-steps", type=int, default=500)
+    parser.add_argument("--encoder-steps", type=int, default=2000)
+    parser.add_argument("--latent-dim", type=int, default=32, help="of autoencoder and VAE")
     parser.add_argument("--dense-steps", type=int, default=800, help="steps of autoencoder and VAE")
     parser.add_argument("--dense-width", type=int, default=256, help="of autoencoder and VAE")
     parser.add_argument("--searched", type=int, default=30, help="test images of each digit that AnoGAN searches")
@@ -108,7 +109,7 @@ def aucs(train, test, where, options):
 def trained_gan(images, seed, options):
     keras.utils.set_random_seed(seed)
     shape = images.shape[1:]
-    gan = WGANGP(image_shape=shape, latent_dim=options.latent_dim, width=options.width, n_critic=options.n_critic)
+    gan = WGANGP(image_shape=shape, latent_dim=options.gan_latent_dim, width=options.width, n_critic=options.n_critic)
     gan.compile(
         critic=adam(options.gan_rate, options.gan_steps * options.n_critic, beta_1=0.5, beta_2=0.9),
         generator=adam(options.gan_rate, options.gan_steps, beta_1=0.5, beta_2=0.9),
@@ -118,7 +119,7 @@ def trained_gan(images, seed, options):
 
 def trained_encoder(gan, images, seed, options):
     keras.utils.set_random_seed(seed)
-    model = FAnoGAN(image_shape=images.shape[1:], latent_dim=options.latent_dim, width=options.width)
+    model = FAnoGAN(image_shape=images.shape[1:], latent_dim=options.gan_latent_dim, width=options.width)
     model.start_from(gan)
     model.compile(encoder=adam(2e-3, options.encoder_steps))
     return fitted(model, images, options.encoder_steps, seed)

@@ -13,8 +13,8 @@ def main(name="mnist", run="runs/wgan-mnist", epochs=7, resume=False):
     digits = data.load(name, takes="images", batch_size=64)
 
     model = WGAN(image_shape=digits.image_shape, width=32)
-    faster = {player: keras.optimizers.RMSprop(4e-4) for player in ("critic", "generator")}  # minutes, not hours
-    model.compile(**faster)
+    players = ("critic", "generator")
+    model.compile(**{p: keras.optimizers.RMSprop(4e-4) for p in players})  # minutes, not hours
     model.fit(digits, epochs=epochs, callbacks=callbacks.standard(run, digits, resume))
 
 
