@@ -92,9 +92,7 @@ def main():
     for lead in options.leads:
         cells = []
         for loss in ("saturating", "least squares"):
-            found = [
-                results[f"{loss}, head start of {lead}, seed {s}, {options.steps} steps"] for s in range(options.seeds)
-            ]
+            found = [results[cell(loss, lead, seed, options.steps)] for seed in range(options.seeds)]
             cells.append(f"{np.mean(found):.3f} ± {np.std(found):.3f}")
         rows.append(f"| {lead} | {cells[0]} | {cells[1]} |")
     print("\n".join(rows))
