@@ -123,7 +123,7 @@ class VAE(GenerativeModel):
 
 def encoder(image_shape, latent_dim, width, depth):
     image = keras.Input(image_shape)
-    x = layers.Flatten()(image)
+    x = layers.Rescaling(0.5, 0.5)(layers.Flatten()(image))  # with a background of -1 few latents would be used
     for _ in range(depth):
         x = layers.Dense(width, activation="tanh")(x)
     mean = layers.Dense(latent_dim, dtype="float32", name="mean")(x)

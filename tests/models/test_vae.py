@@ -80,3 +80,10 @@ def test_what_it_has_seen_scores_lower_than_what_it_has_not():
     for _ in range(20):
         model.train_step(seen)
     assert max(model.anomaly_score(seen).numpy()) < min(model.anomaly_score(unseen).numpy())
+
+
+def test_black_is_nothing_to_the_encoder():
+    # taken as -1 it saturates the first layer, and most latents are never used
+    model = small_model("vae")
+    mean, log_variance = model.encoder(-tf.ones((1, *model.image_shape)))
+    assert np.abs(mean).max() == np.abs(log_variance).max() == 0  # what biases begin with

@@ -8,7 +8,7 @@ from kerasgan import callbacks, data
 from kerasgan.models import VAE
 
 
-def main(name="mnist", run="runs/vae-mnist", epochs=50, resume=False):
+def main(name="mnist", run="runs/vae-mnist", epochs=30, resume=False):
     keras.utils.set_random_seed(0)
     digits = data.load(name, takes="images", batch_size=100)
 
