@@ -8,7 +8,7 @@ from kerasgan import callbacks, data
 from kerasgan.models import ContextEncoder
 
 
-def main(name="cifar10", run="runs/context_encoder-cifar10", epochs=2, resume=False, seed=0):
+def main(name="cifar10", run="runs/context_encoder-cifar10", epochs=6, resume=False, seed=0):
     keras.utils.set_random_seed(seed)
     pictures = data.load(name, takes="images", batch_size=64, mirror=True, seed=seed)
 
