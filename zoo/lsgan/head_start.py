@@ -93,7 +93,7 @@ def main():
         cells = []
         for loss in ("saturating", "least squares"):
             found = [results[cell(loss, lead, seed, options.steps)] for seed in range(options.seeds)]
-            cells.append(f"{np.mean(found):.3f} ± {np.std(found):.3f}")
+            cells.append(f"{np.mean(found):.3f} ± {np.std(found, ddof=min(1, len(found) - 1)):.3f}")
         rows.append(f"| {lead} | {cells[0]} | {cells[1]} |")
     print("\n".join(rows))
 
