@@ -44,6 +44,7 @@ class GenerativeModel(keras.Model):
     starts_from = ""  # the variant that is trained first, and whose networks this one starts with
     reports = ("loss",)  # what train_step returns
     batch_size = 64  # the paper's minibatch
+    smallest_batch = 1  # images that it takes to learn: 2 where dense layers are batch-normalised
     batches_per_step = 1  # minibatches that one train_step consumes
     default_steps = 1200  # train_steps to a first recognisable result on small images
 
@@ -340,6 +341,11 @@ class GenerativeModel(keras.Model):
             raise UserError(f"{name} makes {shape} of images of {source}; the data has {batches.source_shape}.")
         if self.takes.endswith("labelled") and batches.classes > self.classes:
             raise UserError(f"{name} was built for {self.classes} classes; the data has {batches.classes}.")
+        if batches.batch_size < self.smallest_batch:
+            raise UserError(
+                f"{name} compares the images of a batch, so it needs {self.smallest_batch}; the data has batches of "
+                f"{batches.batch_size}."
+            )
 
 
 def fixed(seed: int | tf.Tensor) -> tf.Tensor:

@@ -6,6 +6,7 @@ import pytest
 import tensorflow as tf
 from conftest import constant_logit, losses_of_players, one_batch, small_batches, small_model, values
 
+from kerasgan.errors import UserError
 from kerasgan.models import CGAN, GAN, VAE, WGANGP, CycleGAN
 
 
@@ -183,6 +184,11 @@ def test_conditional_samples_follow_their_labels():
     images = model((same, tf.range(3))).numpy()
     assert not np.array_equal(images[0], images[1])
     assert model.snapshot(None).shape == (3, 8, 12, 8, 1)
+
+
+def test_cgan_refuses_batches_of_one_image():
+    with pytest.raises(UserError, match="CGAN .* needs 2; the data has batches of 1"):
+        small_model("cgan").fit(small_batches("cgan", batch_size=1))
 
 
 def test_both_players_of_cgan_hear_the_label_from_the_start():

@@ -28,6 +28,7 @@ class CGAN(GenerativeModel):
     takes = "labelled"
     reports = ("d_loss", "g_loss")
     batch_size = 100
+    smallest_batch = 2
     default_steps = 4000
 
     def __init__(self, image_shape: tuple = (28, 28, 1), classes: int = 10, latent_dim: int = 100, **kwargs):
