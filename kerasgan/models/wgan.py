@@ -11,8 +11,8 @@ class WGAN(GenerativeModel):
     """A critic with small weights estimates how far fake images are from real ones, and the generator closes the gap.
 
     Networks are DCGAN's (section 4.2). Everything the critic learns is clipped, scales and offsets of its batch
-    normalisation too; what that knows of the images is not learnt, and is not. Each critic step sees fresh images: a
-    batch given to fit() holds `n_critic` minibatches, and kerasgan.data sees to that.
+    normalisation too, but not its moving statistics. Each critic step sees fresh images: a batch given to fit() holds
+    `n_critic` minibatches, and kerasgan.data sees to that.
 
     image_shape: height, width and channels of the images
     latent_dim: numbers that one image is made from
