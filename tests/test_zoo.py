@@ -152,3 +152,15 @@ def test_the_judge_of_facades_knows_a_perfect_answer(facades):
     assert other["frechet"] > 0
     assert other["ssim"] < 1
     assert judge.patches == 8 * 25
+
+
+def test_the_table_of_facades_gives_means_and_spreads_over_seeds():
+    script = runpy.run_path(str(ZOO / "pix2pix/facades_judged.py"))
+    cells = {str(seed): {"l1": 0.1 * seed, "psnr": 10 + seed, "ssim": 0.5, "frechet": 2.0 * seed} for seed in range(3)}
+    floor = {"": {"l1": 0.3, "psnr": 7, "ssim": 0, "frechet": 0.4}}
+    lines = script["table"]({"labels": {"pix2pix": cells, "mean_of_training": floor}}, 50).splitlines()
+    assert "n = 50;" in lines[0]
+    assert lines[-2:] == [
+        "| pix2pix | 0.1000 ± 0.1000 | 11.00 ± 1.00 | 0.500 ± 0.000 | 2.000 ± 2.000 | 3 |",
+        "| mean of training | 0.3000 | 7.00 | 0.000 | 0.400 |  |",
+    ]

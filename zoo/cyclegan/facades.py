@@ -11,9 +11,10 @@ from kerasgan import callbacks, data
 from kerasgan.models import CycleGAN
 
 
-def main(facades="facades", run="runs/cyclegan-facades", epochs=10, resume=False):
-    keras.utils.set_random_seed(0)
-    domains = data.load(facades, takes="domains", batch_size=1, image_size=(64, 64), halves=True, mirror=True)
+def main(facades="facades", run="runs/cyclegan-facades", epochs=10, resume=False, seed=0):
+    keras.utils.set_random_seed(seed)
+    both = {"image_size": (64, 64), "halves": True}
+    domains = data.load(facades, takes="domains", batch_size=1, mirror=True, seed=seed, **both)
 
     model = CycleGAN(image_shape=domains.image_shape, width=16, blocks=3, total_steps=epochs * len(domains))
     model.compile()

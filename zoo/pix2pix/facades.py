@@ -11,12 +11,19 @@ from kerasgan import callbacks, data
 from kerasgan.models import Pix2Pix
 
 
-def main(facades="facades", run="runs/pix2pix-facades", epochs=25, resume=False, right_to_left=True, adversarial=1.0):
+def main(
+    facades="facades",
+    run="runs/pix2pix-facades",
+    epochs=25,
+    resume=False,
+    seed=0,
+    right_to_left=True,
+    adversarial=1.0,
+):
     """Train from labels to photographs, or without `right_to_left` from photographs to labels."""
-    keras.utils.set_random_seed(0)
-    pairs = data.load(
-        facades, takes="pairs", batch_size=4, image_size=(64, 64), halves=True, mirror=True, right_to_left=right_to_left
-    )
+    keras.utils.set_random_seed(seed)
+    both = {"image_size": (64, 64), "halves": True, "right_to_left": right_to_left}
+    pairs = data.load(facades, takes="pairs", batch_size=4, mirror=True, seed=seed, **both)
 
     model = Pix2Pix(image_shape=pairs.image_shape, width=32, patch=34, adversarial=adversarial)
     model.compile()
