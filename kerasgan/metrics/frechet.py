@@ -7,25 +7,61 @@ import numpy as np
 from kerasgan.errors import UserError
 
 
-def frechet_distance(features_a: np.ndarray, features_b: np.ndarray) -> float:
-    """Return the squared Frechet (2-Wasserstein) distance between the Gaussians fitted to two sets of features.
+class Gaussian:
+    """The Gaussian fitted to features that come in batches: its memory does not grow with their number.
+
+    Everything is float64, and batches are merged without subtracting large sums (Chan, Golub and LeVeque 1979).
+    """
+
+    def __init__(self, features: np.ndarray | None = None):
+        self.n = 0
+        self.mean: np.ndarray | float = 0.0
+        self._scatter: np.ndarray | float = 0.0
+        if features is not None:
+            self.add(features)
+
+    def add(self, features: np.ndarray) -> None:
+        """Take in features[n, dimension]. Raises UserError for another shape, or for some that are not finite."""
+        features = np.asarray(features, np.float64)
+        if features.ndim != 2 or (self.n and features.shape[1] != len(self.mean)):
+            wanted = f"[n, {len(self.mean)}]" if self.n else "[n, dimension]"
+            raise UserError(f"Features {wanted} are wanted; these are {features.shape}.")
+        if not np.isfinite(features).all():
+            raise UserError("Some features are not finite: there is no distance between such sets.")
+        if not len(features):
+            return
+        mean = features.mean(axis=0)
+        centred = features - mean
+        n, shift = self.n + len(features), mean - self.mean
+        self._scatter = self._scatter + centred.T @ centred + np.outer(shift, shift) * (self.n * len(features) / n)
+        self.mean = self.mean + shift * (len(features) / n)
+        self.n = n
+
+    @property
+    def covariance(self) -> np.ndarray:
+        """The unbiased covariance [dimension, dimension]. Raises UserError for fewer than two features."""
+        if self.n < 2:
+            raise UserError(f"A distribution is fitted to two features or more; here are {self.n}.")
+        return self._scatter / (self.n - 1)
+
+
+def frechet_distance(a: Gaussian | np.ndarray, b: Gaussian | np.ndarray) -> float:
+    """Return the squared Frechet (2-Wasserstein) distance between the Gaussians of two sets of features.
 
     |mean_a - mean_b|^2 + trace(C_a + C_b - 2 (C_a C_b)^(1/2)), with unbiased covariances C, in float64.
-    features_a, features_b: [n, dimension], any two n of at least 2
+    a, b: a Gaussian, or features [n, dimension], any two n of at least 2
 
     Called FID where the features are those of Inception on ImageNet, and only there. With few features it is too
     large, by more the higher the dimension: compare only distances of equally many. Raises UserError for sets that
     cannot be compared. Dowson and Landau 1982; Heusel et al. 2017, equation 6.
     """
-    a, b = (np.asarray(features, np.float64) for features in (features_a, features_b))
-    if a.ndim != 2 or b.ndim != 2 or a.shape[1] != b.shape[1] or min(len(a), len(b)) < 2:
-        raise UserError(f"Two sets of features [n, dimension] are wanted; these are {a.shape} and {b.shape}.")
-    if not (np.isfinite(a).all() and np.isfinite(b).all()):
-        raise UserError("Some features are not finite: there is no distance between such sets.")
-    covariance_a, covariance_b = (np.atleast_2d(np.cov(features, rowvar=False)) for features in (a, b))
+    a, b = (one if isinstance(one, Gaussian) else Gaussian(one) for one in (a, b))
+    covariance_a, covariance_b = a.covariance, b.covariance
+    if covariance_a.shape != covariance_b.shape:
+        raise UserError(f"Features of {len(a.mean)} and of {len(b.mean)} numbers cannot be compared.")
     # C_a C_b has the eigenvalues of the symmetric root_a C_b root_a: no complex roots, and no matrix root of a product
     eigenvalues, vectors = np.linalg.eigh(covariance_a)
     root_a = (vectors * np.sqrt(np.maximum(eigenvalues, 0))) @ vectors.T
     shared = np.sqrt(np.maximum(np.linalg.eigvalsh(root_a @ covariance_b @ root_a), 0)).sum()
-    distance = np.sum((a.mean(axis=0) - b.mean(axis=0)) ** 2)
+    distance = np.sum((a.mean - b.mean) ** 2)
     return float(max(distance + np.trace(covariance_a) + np.trace(covariance_b) - 2 * shared, 0))

@@ -5,7 +5,7 @@ import pytest
 import scipy.linalg
 
 from kerasgan.errors import UserError
-from kerasgan.metrics.frechet import frechet_distance
+from kerasgan.metrics.frechet import Gaussian, frechet_distance
 
 
 def standardised(n, dimension, seed=0):
@@ -45,3 +45,16 @@ def test_features_that_cannot_be_compared_are_an_error_in_one_line():
     for bad in (np.zeros((4, 2)), np.zeros(4), np.zeros((1, 3)), np.full((4, 3), np.nan)):
         with pytest.raises(UserError, match=r"^[^\n]+$"):
             frechet_distance(good, bad)
+
+
+def test_a_gaussian_of_batches_is_that_of_the_whole():
+    x = 1e4 + np.random.default_rng(0).normal(size=(1000, 5))  # sums of squares would lose the spread
+    gaussian = Gaussian()
+    for part in np.split(x, [1, 1, 3, 400]):
+        gaussian.add(part)
+    assert gaussian.n == 1000
+    np.testing.assert_allclose(gaussian.mean, x.mean(0), rtol=1e-12)
+    np.testing.assert_allclose(gaussian.covariance, np.cov(x, rowvar=False), rtol=1e-9, atol=1e-9)
+    assert frechet_distance(gaussian, x) == pytest.approx(0, abs=1e-6)
+    with pytest.raises(UserError, match=r"\[n, 5\] are wanted; these are \(3, 4\)"):
+        gaussian.add(np.zeros((3, 4)))

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from kerasgan.metrics.similarity import luma, psnr, ssim
+from kerasgan.errors import UserError
+from kerasgan.metrics.similarity import diversity, luma, psnr, ssim
 
 RNG = np.random.default_rng(0)
 
@@ -48,3 +49,22 @@ def test_luma_is_that_of_video():
     y = luma(colours[None, None])
     assert y.shape == (1, 1, 5, 1)
     assert y.ravel() == pytest.approx([16, 235, 81.481, 144.553, 40.966], rel=1e-5)
+
+
+def test_diversity_is_none_among_equal_images_and_more_among_strangers():
+    rng = np.random.default_rng(0)
+    one = rng.integers(0, 256, (28, 28, 1), np.uint8)
+    alike = np.repeat(one[None], 20, axis=0)
+    strangers = rng.integers(0, 256, (20, 28, 28, 1), np.uint8)
+    assert diversity(alike, pairs=50) == pytest.approx(0, abs=1e-5)
+    assert diversity(strangers, pairs=50) > 0.5
+    assert diversity(strangers, pairs=50, seed=1) != diversity(strangers, pairs=50)
+
+
+def test_diversity_takes_small_and_large_images():
+    rng = np.random.default_rng(0)
+    for side in (11, 22, 180):
+        images = rng.integers(0, 256, (3, side, side, 3), np.uint8)
+        assert 0 < diversity(images, pairs=4) < 2
+    with pytest.raises(UserError, match="from 11 pixels"):
+        diversity(np.zeros((3, 10, 12, 1), np.uint8))
