@@ -15,9 +15,10 @@ from kerasgan.model import GenerativeModel, fixed
 class RealNVP(GenerativeModel):
     """An invertible map from images to Gaussian noise, trained on the exact log-likelihood.
 
-    Of the paper: coupling layers with checkerboard and channel masks, squeezing, and half of the numbers factored out
-    at each scale. Not of the paper: nothing is batch-normalised, the learning rate falls to zero, and
-    images are not mirrored. A scale ends the halving if a side of it is odd: sides with many factors of 2 are best.
+    Of the paper: coupling layers with checkerboard and channel masks, batch-normalised, squeezing, and half of the
+    numbers factored out at each scale. Not of the paper: the networks in the couplings are not batch-normalised, the
+    learning rate falls to zero, and images are not mirrored. A scale ends the halving if a side of it is odd: sides
+    with many factors of 2 are best.
 
     image_shape: height, width and channels of the images
     width: channels of the coupling networks at the first scale
@@ -76,7 +77,7 @@ class RealNVP(GenerativeModel):
     def train_step(self, x):
         u = self.dequantized(x, self.noise.uniform((tf.shape(x)[0], *self.image_shape)))
         with tf.GradientTape() as tape:
-            bits_per_dim = self.bits_per_dim(u)
+            bits_per_dim = self.bits_per_dim(u, training=True)
             squares = [tf.reduce_sum(w**2) for w in self.weights_of("flow") if w.path.endswith("weight_norm_scale")]
             loss = bits_per_dim + self.scale_decay * tf.add_n(squares)
         self.minimize("flow", loss, tape)
@@ -91,31 +92,31 @@ class RealNVP(GenerativeModel):
         """Return images in [-1, 1] as numbers in [0, 1): each of 256 pixel values is a bin, `noise` in [0, 1) of it."""
         return (tf.round((x + 1) * 127.5) + noise) / 256
 
-    def bits_per_dim(self, u):
+    def bits_per_dim(self, u, training=False):
         """Return the batch mean of -log2 p(pixel values) for each pixel and channel."""
-        return -tf.reduce_mean(self.log_density(u)) / (math.log(2) * self.latent_dim)
+        return -tf.reduce_mean(self.log_density(u, training)) / (math.log(2) * self.latent_dim)
 
-    def log_density(self, u):
+    def log_density(self, u, training=False):
         """Return log p(256 u) in nats for each of the images u[n, height, width, channel] in [0, 1) (equation 3)."""
         p = self.alpha + (1 - 2 * self.alpha) * u
         y = tf.math.log(p) - tf.math.log1p(-p)  # section 4.1: model the logit, which has no border
         to_logits = tf.reduce_sum(math.log(1 - 2 * self.alpha) - tf.math.log(p) - tf.math.log1p(-p), axis=[1, 2, 3])
-        z, log_det = self.flow(y)
+        z, log_det = self.flow(y, training)
         log_prior = -0.5 * tf.reduce_sum(z**2 + math.log(2 * math.pi), axis=1)
         return log_prior + log_det + to_logits - self.latent_dim * math.log(256)
 
-    def flow(self, y):
+    def flow(self, y, training=False):
         """Return the latents z[n, latent_dim] of logits y, first scale first, and log |det dz/dy| (equations 13-16)."""
         h, z, log_det = y, [], 0.0
         for depth in range(len(self.shapes)):
             for coupling in self.checkerboards[depth]:
-                h, s = coupling(h)
-                log_det += tf.reduce_sum(s, axis=[1, 2, 3])
+                h, log_scale = coupling(h, training=training)
+                log_det += tf.reduce_sum(log_scale, axis=[1, 2, 3])
             if depth < len(self.channels):
                 h = tf.nn.space_to_depth(h, 2)
                 for coupling in self.channels[depth]:
-                    h, s = coupling(h)
-                    log_det += tf.reduce_sum(s, axis=[1, 2, 3])
+                    h, log_scale = coupling(h, training=training)
+                    log_det += tf.reduce_sum(log_scale, axis=[1, 2, 3])
                 done, h = tf.split(h, 2, axis=-1)
                 z.append(flat(done))
         return tf.concat([*z, flat(h)], axis=1), log_det
@@ -166,28 +167,57 @@ class RealNVP(GenerativeModel):
 
 
 class Coupling(layers.Layer):
-    """y = b x + (1 - b) (x exp(s) + t), where the network makes s and t of b x (equations 4, 7 and 9)."""
+    """y = b x + (1 - b) (x exp(s) + t), normalised: the network makes s and t of b x (equations 4, 7 and 9).
+
+    What changes is batch-normalised (section 3.7): by its mean and variance over the batch while training, and by their
+    moving averages otherwise, so that the density of an image is its own.
+    """
 
     def __init__(self, mask, network, **kwargs):
         super().__init__(dtype="float32", **kwargs)
         self.mask = mask
         self.network = network
+        channels = (mask.shape[-1],)
         # section 4.1: s is tanh times a learned scale
-        self.scale = self.add_weight(name="scale", shape=(mask.shape[-1],), initializer="ones")
+        self.scale = self.add_weight(name="scale", shape=channels, initializer="ones")
+        averages = {"shape": channels, "trainable": False, "autocast": False, "aggregation": "only_first_replica"}
+        self.moving_mean = self.add_weight(name="moving_mean", initializer="zeros", **averages)
+        self.moving_variance = self.add_weight(name="moving_variance", initializer="ones", **averages)
         self.built = True
 
-    def call(self, x):
+    def call(self, x, training=False):
         """Return y and the terms of log |det dy/dx|, one for each number of an image."""
         s, t = self.scale_and_translation(x)
-        return self.mask * x + (1 - self.mask) * (x * tf.exp(s) + t), s
+        y = x * tf.exp(s) + t
+        mean, variance = self.moments(y) if training else (self.moving_mean, self.moving_variance)
+        deviation = tf.sqrt(variance)
+        y = (y - mean) / deviation
+        return self.mask * x + (1 - self.mask) * y, s - (1 - self.mask) * tf.math.log(deviation)
 
     def inverse(self, y):
         s, t = self.scale_and_translation(y)
-        return self.mask * y + (1 - self.mask) * (y - t) * tf.exp(-s)
+        x = (y * tf.sqrt(self.moving_variance) + self.moving_mean - t) * tf.exp(-s)
+        return self.mask * y + (1 - self.mask) * x
 
     def scale_and_translation(self, x):
         s, t = tf.split(self.network(self.mask * x), 2, axis=-1)
         return self.scale * tf.tanh(s) * (1 - self.mask), t
+
+    def moments(self, y):
+        """Return mean and variance of each channel of what changes, over all devices; move their averages on."""
+        share = np.maximum((1 - self.mask).mean(axis=(0, 1)), 1e-9)
+        mean = mean_of_replicas(tf.reduce_mean((1 - self.mask) * y, axis=[0, 1, 2])) / share
+        variance = mean_of_replicas(tf.reduce_mean((1 - self.mask) * (y - mean) ** 2, axis=[0, 1, 2])) / share
+        variance = tf.maximum(variance, 1e-5)
+        for average, now in ((self.moving_mean, mean), (self.moving_variance, variance)):
+            average.assign(0.99 * average + 0.01 * now)
+        return mean, variance
+
+
+def mean_of_replicas(x):
+    if tf.distribute.get_strategy().num_replicas_in_sync == 1:
+        return x
+    return tf.distribute.get_replica_context().all_reduce("mean", x)
 
 
 def coupling_layers(n, mask, width, blocks, patch, name):

@@ -19,17 +19,23 @@ def flow(shape=(8, 8, 1), random=True, **settings):
     if random:
         for i, weight in enumerate(model.trainable_weights):
             weight.assign_add(0.1 * tf.random.stateless_normal(weight.shape, (0, i)))
+        for i, coupling in enumerate(couplings(model)):
+            coupling.moving_mean.assign(tf.random.stateless_normal(coupling.moving_mean.shape, (1, i)))
+            coupling.moving_variance.assign(tf.random.stateless_uniform(coupling.moving_mean.shape, (2, i), 0.5, 2))
     return model
+
+
+def couplings(model):
+    return [coupling for group in model.checkerboards + model.channels for coupling in group]
 
 
 def identity(shape=(8, 8, 1), **settings):
     """A flow whose networks give s = t = 0."""
     model = flow(shape, random=False, **settings)
-    for group in model.checkerboards + model.channels:
-        for coupling in group:
-            last = coupling.network.weights[-3:]
-            assert [w.path.rsplit("/")[-1] for w in last] == ["kernel", "weight_norm_scale", "bias"]
-            last[1].assign(tf.zeros_like(last[1]))
+    for coupling in couplings(model):
+        last = coupling.network.weights[-3:]
+        assert [w.path.rsplit("/")[-1] for w in last] == ["kernel", "weight_norm_scale", "bias"]
+        last[1].assign(tf.zeros_like(last[1]))
     return model
 
 
@@ -108,7 +114,7 @@ def test_noise_is_fresh_in_every_step_and_stays_in_the_bin(monkeypatch):
     pixels = np.round((x.numpy() + 1) * 127.5)
     seen = []
     bits_per_dim = model.bits_per_dim
-    monkeypatch.setattr(model, "bits_per_dim", lambda u: (seen.append(u.numpy()), bits_per_dim(u))[1])
+    monkeypatch.setattr(model, "bits_per_dim", lambda u, training=False: (seen.append(u.numpy()), bits_per_dim(u))[1])
     model.train_step(x)
     model.train_step(x)
     model.test_step(x)
@@ -185,6 +191,31 @@ def test_a_coupling_keeps_what_its_network_sees():
         other = x + 3 * normal_images(coupling.mask.shape) * (1 - coupling.mask)  # nothing that the network may see
         np.testing.assert_array_equal(coupling(other)[1], s)
         assert np.abs(s).max() <= np.abs(coupling.scale.numpy()).max()
+
+
+def test_what_a_coupling_changes_is_normalised_over_the_batch_while_training():
+    model = flow()
+    for coupling in (model.checkerboards[0][0], model.channels[0][0]):
+        moved = (coupling.mask == 0).all(axis=(0, 1)) if coupling in model.channels[0] else slice(None)
+        x = 3 + normal_images(coupling.mask.shape, n=50)
+        before = [w.numpy() for w in (coupling.moving_mean, coupling.moving_variance)]
+        coupling(x)
+        np.testing.assert_array_equal(coupling.moving_mean, before[0])  # nothing moves at inference
+        y, log_scale = coupling(x, training=True)
+        changed = y.numpy()[:, coupling.mask == 0].reshape(50, -1, coupling.moving_mean[moved].shape[0])
+        np.testing.assert_allclose(changed.mean(axis=(0, 1)), 0, atol=1e-4)
+        np.testing.assert_allclose(changed.var(axis=(0, 1)), 1, rtol=1e-3)
+
+        s, t = coupling.scale_and_translation(x)
+        plain = (x * tf.exp(s) + t).numpy()[:, coupling.mask == 0].reshape(changed.shape)
+        mean, variance = plain.mean(axis=(0, 1)), plain.var(axis=(0, 1))
+        for now, average, old in zip((mean, variance), (coupling.moving_mean, coupling.moving_variance), before):
+            np.testing.assert_allclose(average.numpy()[moved], (0.99 * old[moved] + 0.01 * now), rtol=1e-4)
+        expected = s.numpy()[:, coupling.mask == 0].reshape(changed.shape) - 0.5 * np.log(variance)
+        np.testing.assert_allclose(
+            log_scale.numpy()[:, coupling.mask == 0].reshape(changed.shape), expected, rtol=1e-3, atol=1e-4
+        )
+        assert not log_scale.numpy()[:, coupling.mask == 1].any()
 
 
 def test_pixels_survive_encoding_and_decoding():
