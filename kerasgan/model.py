@@ -279,7 +279,14 @@ class GenerativeModel(keras.Model):
 
     def export(self, path: str | os.PathLike, **about: Any) -> None:
         """Write the endpoints as a SavedModel that computes in float32; `about` goes into its kerasgan.json."""
-        saved_model.write(self, path, about)
+        full = self if self.compute_dtype == "float32" else self._in_float32()
+        saved_model.write(path, full.endpoints(), {**self.describe(), **about})
+
+    def _in_float32(self):
+        twin = self.from_config({**self.get_config(), "dtype": "float32"})
+        for ours, its in zip(self.weights, twin.weights, strict=True):
+            its.assign(ours)
+        return twin
 
     def uint8_images(self) -> tf.TensorSpec:
         """Return the spec of uint8 images that an endpoint takes, any number of them."""

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import keras
 import numpy as np
 import tensorflow as tf
 
@@ -15,30 +15,26 @@ from kerasgan import run_folder
 from kerasgan.errors import UserError
 
 
-def write(model: keras.Model, path: str | os.PathLike, about: dict[str, Any]) -> None:
-    """Write a model's endpoints as a SavedModel with a kerasgan.json beside it, computing in float32.
+def write(
+    path: str | os.PathLike,
+    endpoints: dict[str, tuple[Callable, list[tf.TensorSpec]]],
+    about: dict[str, Any],
+) -> None:
+    """Write {verb: (function, its inputs)}, the main verb first, as a SavedModel with a kerasgan.json beside it.
 
     It holds the weights that its endpoints use and no others, and loads with tf.saved_model.load() where neither
     keras nor kerasgan is installed.
     """
-    full = model if model.compute_dtype == "float32" else _in_float32(model)
     module = tf.Module()
     signatures = {}
-    for verb, (function, inputs) in full.endpoints().items():
+    for verb, (function, inputs) in endpoints.items():
         signatures[verb] = tf.function(function, input_signature=inputs).get_concrete_function()
         setattr(module, verb, signatures[verb])
     module.weights = list({id(v): v for s in signatures.values() for v in s.variables}.values())
     main = next(iter(signatures))
     tf.saved_model.save(module, str(path), signatures={"serving_default": signatures[main], **signatures})
-    record = {**model.describe(), "verbs": list(signatures), "main_verb": main, **about}
+    record = {**about, "verbs": list(signatures), "main_verb": main}
     (Path(path) / "kerasgan.json").write_text(json.dumps(record, indent=2) + "\n")
-
-
-def _in_float32(model):
-    twin = model.from_config({**model.get_config(), "dtype": "float32"})
-    for ours, its in zip(model.weights, twin.weights, strict=True):
-        its.assign(ours)
-    return twin
 
 
 class LoadedModel:

@@ -12,13 +12,14 @@ from conftest import FEATURES
 from PIL import Image
 
 import kerasgan
+import kerasgan.errors
 from kerasgan.models import MODELS
 
 ZOO = Path(__file__).parents[1] / "zoo"
 
 
 def test_every_variant_has_a_recipe():
-    assert {f.parent.name for f in ZOO.glob("*/*.py")} == set(MODELS)
+    assert {f.parent.name for f in ZOO.glob("*/*.py")} - {"mnist_classifier"} == set(MODELS)
 
 
 @pytest.mark.parametrize("script", sorted(ZOO.glob("*/*.py")), ids=lambda f: f"{f.parent.name}/{f.stem}")
@@ -116,6 +117,20 @@ def test_feature_network(tmp_path, monkeypatch):
     record = json.loads((tmp_path / "new/features.json").read_text())
     assert 0 <= record["test_accuracy"] <= 1
     assert sorted(f.name for f in (tmp_path / "new").iterdir()) == ["features.json", "features.keras"]
+
+
+def test_mnist_classifier(digits, tmp_path):
+    train = runpy.run_path(str(ZOO / "mnist_classifier/train.py"))["main"]
+    train(str(digits), tmp_path / "judge", epochs=30, batch_size=32)
+    images, labels = (np.load(digits)[name] for name in ("images", "labels"))
+    network = kerasgan.metrics.feature_network(tmp_path / "judge")
+    assert network.name == "mnist_classifier"
+    assert network(images[:3]).shape == (3, 128)
+    logits = network.classify(images)
+    assert kerasgan.metrics.accuracy(logits, labels) > 0.9
+    np.testing.assert_array_equal(network.classify(images), logits)  # nothing is turned or shifted when it judges
+    with pytest.raises(kerasgan.errors.UserError, match="exists"):
+        train(str(digits), tmp_path / "judge", epochs=1)
 
 
 def test_context_encoder_cifar10_recipe(digits, tmp_path):

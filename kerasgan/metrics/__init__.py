@@ -1,13 +1,16 @@
-"""How good images are, in numbers. Features and images go in, numbers come out; nothing here knows a model."""
+"""How good images are, in numbers: of features, logits and pixels. Nothing here knows how a model learns."""
 
 from kerasgan.metrics.classes import accuracy, auc, class_score, class_shares, probabilities
+from kerasgan.metrics.features import FeatureNetwork, feature_network, fitted
 from kerasgan.metrics.frechet import Gaussian, frechet_distance
 from kerasgan.metrics.kernel import Estimate, kernel_distance
 from kerasgan.metrics.neighbours import Manifolds, manifolds
-from kerasgan.metrics.similarity import diversity, luma, psnr, ssim
+from kerasgan.metrics.similarity import WINDOW, diversity, luma, psnr, ssim
 
 __all__ = [
+    "WINDOW",
     "Estimate",
+    "FeatureNetwork",
     "Gaussian",
     "Manifolds",
     "accuracy",
@@ -15,6 +18,8 @@ __all__ = [
     "class_score",
     "class_shares",
     "diversity",
+    "feature_network",
+    "fitted",
     "frechet_distance",
     "kernel_distance",
     "luma",

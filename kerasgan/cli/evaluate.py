@@ -1,0 +1,218 @@
+"""kerasgan evaluate."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import math
+from typing import TYPE_CHECKING, Any
+
+from kerasgan import run_folder, tasks
+from kerasgan.cli.options import names, positive, tensorflow
+from kerasgan.errors import UserError
+
+if TYPE_CHECKING:
+    from kerasgan.evaluation import Measure
+
+WITHOUT_SPLITS = ("digits", ".npz")  # what data names end in that has nothing but images to train on
+
+
+def add_options(command) -> None:
+    command.set_defaults(command=evaluate)
+    command.description = "Measure what a trained model can do, on images that it did not learn from."
+    command.add_argument("model", metavar="RUN_OR_SAVED_MODEL", help="a run folder, or a SavedModel of kerasgan")
+    command.add_argument("--data", help="a data set's name, a folder, an .npz, or digits (what it was trained on)")
+    command.add_argument("--data-dir", help="where tensorflow-datasets keeps its data")
+    command.add_argument("--split", help="of the data (test; train for digits and .npz files, which have no other)")
+    command.add_argument("-n", type=positive, default=10_000, help="images at most, and samples in each draw")
+    command.add_argument("--draws", type=positive, default=3, help="sets of samples, for the spread")
+    command.add_argument(
+        "--features", help="what samples are measured with: mnist, inception, a SavedModel or a .keras"
+    )
+    pairs = tuple(tasks.fit("pairs"))
+    command.add_argument(
+        "--task", choices=pairs, metavar="TASK", help=f"what makes the pairs for translations: {', '.join(pairs)}"
+    )
+    command.add_argument("--normal", type=names, help="labels of normal images, for anomaly scores: 3 or 0,1,2")
+    command.add_argument("--json", action="store_true", help="for programs")
+
+
+def evaluate(options: argparse.Namespace) -> int:
+    """Print a table of all measures that apply to a model."""
+    about = run_folder.about_model(run_folder.saved_model(options.model))
+    held_out = _HeldOut(about, options)
+
+    tensorflow()
+    import kerasgan
+    from kerasgan import metrics
+
+    measured_with, measures = None, []
+    model = kerasgan.load(options.model)
+    if "sample" in model.about["verbs"]:
+        measured_with = metrics.feature_network(options.features or held_out.features())
+    groups = _groups(model, held_out, measured_with, options)
+    measures = {title: its for title, its in groups.items() if its}
+    if not measures:
+        raise UserError(f"Nothing that {about['variant']} can do is measured on {held_out.name}: {held_out.missing()}.")
+    record = {
+        "model": options.model,
+        "variant": about["variant"],
+        "steps": about.get("steps"),
+        "data": {"name": held_out.name, "split": held_out.split},
+        "network": measured_with and _described(measured_with),
+        "measures": {title: [dataclasses.asdict(one) for one in its] for title, its in measures.items()},
+        "versions": kerasgan.versions(),
+    }
+    if options.json:
+        print(json.dumps(record, indent=2))
+    else:
+        _print(record, measures)
+    return 0
+
+
+class _HeldOut:
+    """The data that a model is measured on: what it was trained on, of another split, unless another is named."""
+
+    def __init__(self, about, options):
+        self.trained_on: dict[str, Any] = about.get("data", {})
+        name = options.data or self.trained_on.get("name")
+        if name is None:
+            raise UserError(f"{options.model} does not say what it was trained on: give --data.")
+        self.name = name
+        self.split = options.split or ("train" if name.endswith(WITHOUT_SPLITS) else "test")
+        self.data_dir, self.task = options.data_dir, options.task
+        normal = options.normal or self.trained_on.get("normal")
+        self.normal = (normal,) if isinstance(normal, int) else normal and tuple(normal)
+        self.image_shape = about["images"]["shape"] if "images" in about else about["image_shape"]
+        self.reasons: list[str] = []
+
+    def features(self):
+        """Return which network measures samples, unless one is named."""
+        return "mnist" if self.name in ("mnist", "digits") else "inception"
+
+    def load(self, task, split=None, **options):
+        from kerasgan import data
+
+        height, width, channels = self.image_shape
+        return data.load(
+            self.name,
+            task=task,
+            batch_size=1,
+            image_size=(height, width),
+            channels=channels,
+            data_dir=self.data_dir,
+            split=split or self.split,
+            **options,
+        )
+
+    def columns(self, task, n, split=None, **options):
+        """Return n images, and what the task has beside them, as arrays, in a random order that is always the same."""
+        import numpy as np
+
+        columns = self.load(task, split, **options).columns
+        chosen = np.random.default_rng(0).permutation(len(columns[0]))[:n]  # files come class by class
+        return [column[chosen] for column in columns]
+
+    def images(self, n, split=None):
+        """Return n images of the kind that was learnt: the normal ones, where some are not."""
+        if self.normal is None:
+            return self.columns("images", n, split)[0]
+        images, *anomalous = self.columns("one_class", None, split, normal=self.normal)
+        return images[anomalous[0] == 0][:n] if anomalous else images[:n]
+
+    def pairs(self, n):
+        """Return uint8 sources and targets, at most n; None where the data has no pairs."""
+        from kerasgan import images
+
+        task, options = self.task or self.trained_on.get("task", "pairs"), {}
+        if self.trained_on.get("halves") and not self.task:
+            task, options = "pairs", {"halves": True, "right_to_left": self.trained_on.get("right_to_left", False)}
+        elif tasks.TASKS[task] != "pairs":
+            fitting = ", ".join(tasks.fit("pairs"))
+            self.reasons.append(
+                f"translations are judged by pairs, and it learnt without: give --task, one of {fitting}"
+            )
+            return None
+        options |= {name: self.trained_on[name] for name in tasks.options_of(task, {}) if name in self.trained_on}
+        batches = self.load(task, **options)
+        return [images.to_uint8(side).numpy() for side in batches.first(min(n, batches.examples))]
+
+    def missing(self):
+        return "; ".join(self.reasons) or "it has no verb that there is a measure for"
+
+
+def _groups(model, held_out, network, options):
+    from kerasgan import evaluation
+
+    verbs, found = model.about["verbs"], {}
+    n = options.n
+    if network:
+        others = None if held_out.split == "train" else held_out.images(n * options.draws, "train")
+        name = _distance(network, held_out)
+        found["samples"] = evaluation.generation(model, held_out.images(n), others, network, n, options.draws, name)
+    if "reconstruct" in verbs:
+        found["reconstructions"] = evaluation.reconstruction(model, held_out.images(n))
+    if "translate" in verbs and (pairs := held_out.pairs(n)):
+        found["translations"] = evaluation.translation(model.translate, *pairs)
+        if "translate_back" in verbs:
+            found["translations back"] = evaluation.translation(model.translate_back, *pairs[::-1])
+    if "classify" in verbs:
+        found["classes"] = evaluation.classification(model, *held_out.columns("labelled", n))
+    if "log_prob" in verbs:
+        found["likelihood"] = evaluation.likelihood(model, *held_out.columns("images", n))
+    if "anomaly_score" in verbs and held_out.normal is not None:
+        if held_out.split == "train":
+            raise UserError("An AUC takes anomalies, and a train split of one_class has none: give another --split.")
+        found["anomalies"] = evaluation.anomalies(model, *held_out.columns("one_class", n, normal=held_out.normal))
+    elif "anomaly_score" in verbs:
+        held_out.reasons.append("an anomaly score is measured with --normal, the labels that are none")
+    return found
+
+
+def _distance(network, held_out):
+    if network.name == "inception":
+        return "FID"
+    return "MNIST-FID" if (network.name, held_out.name) == ("mnist_classifier", "mnist") else "Frechet distance"
+
+
+def _described(network):
+    from kerasgan.metrics.features import RESIZER
+
+    return {
+        "name": network.name,
+        "sha256": network.sha256,
+        "image_shape": list(network.image_shape),
+        "resizer": RESIZER,
+    }
+
+
+def _print(record, measures):
+    steps = "" if record["steps"] is None else f", {record['steps']:,} steps"
+    print(f"{record['variant']}{steps}; {record['data']['name']}, {record['data']['split']} split")
+    if network := record["network"]:
+        size = " x ".join(str(side or "any") for side in network["image_shape"])
+        print(f"samples are measured with {network['name']} {network['sha256'][:12]} ({size}, {network['resizer']})")
+    for title, its in measures.items():
+        print(f"\n{title}, {its[0].n:,}{' in each draw' if its[0].std is not None else ''}")
+        width = max(len(one.name) for one in its)
+        for one in its:
+            print(f"  {one.name:<{width}}  {_value(one):<24}{_beside(one)}".rstrip())
+
+
+def _value(one: Measure) -> str:
+    text = _number(one.value) + (f" ± {_number(one.std)}" if one.std is not None else "")
+    if one.low is not None and math.isfinite(one.low):
+        text += f" ({_number(one.low)} to {_number(one.high)})"
+    return f"{text} {one.unit}".rstrip()
+
+
+def _beside(one: Measure) -> str:
+    if one.beside is None:
+        return ""
+    spread = f" ± {_number(one.beside_std)}" if one.beside_std is not None else ""
+    return f"  {one.beside_what}: {_number(one.beside)}{spread}"
+
+
+def _number(value):
+    return f"{value:.4g}" if abs(value) < 1000 else f"{value:,.0f}"

@@ -1,0 +1,187 @@
+"""What a trained model is worth: all measures that apply to what it can do, each with what it is to be compared with.
+
+measures = kerasgan.evaluation.generation(model, test_images, train_images, network)
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import time
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from kerasgan import metrics
+from kerasgan.errors import UserError
+
+BLOCK = 500  # images that a model gets at once
+
+
+@dataclasses.dataclass(frozen=True)
+class Measure:
+    """One number, and what it takes to read it."""
+
+    name: str
+    value: float
+    better: str  # "lower", "higher", or "" for what is only to be compared with real images
+    n: int  # images measured
+    unit: str = ""
+    std: float | None = None  # over draws of samples
+    low: float | None = None  # 95% confidence interval within one draw
+    high: float | None = None
+    beside: float | None = None  # what stands beside it: beside_what says what
+    beside_std: float | None = None
+    beside_what: str = ""
+
+
+def generation(
+    model: Any,
+    real: np.ndarray,
+    others: np.ndarray | None,
+    network: metrics.FeatureNetwork,
+    n: int = 10_000,
+    draws: int = 3,
+    name: str = "Frechet distance",
+) -> list[Measure]:
+    """Return how good and how various samples are: means over `draws` of n samples, each against the same real images.
+
+    model: what kerasgan.load() returns
+    real: uint8 images that it did not learn from; the first n are compared with
+    others: further real images, of which up to `draws` sets of n are measured in the place of samples: the floor
+    name: what the Frechet distance is called with these features on this data
+    """
+    n = min(n, len(real))
+    real = real[:n]
+    reference = _Reference(real, network, name)
+    sets, seconds = [], []
+    for seed in range(draws):
+        start = time.perf_counter()
+        sets.append(model.sample(n=n, seed=seed))
+        seconds.append((time.perf_counter() - start) / n * 1000)
+    found = [reference.measured(images) for images in sets]
+    floors = [] if others is None else [others[i * n : (i + 1) * n] for i in range(min(draws, len(others) // n))]
+    floors = [reference.measured(images) for images in floors]
+    measures = []
+    for key, better in reference.better.items():
+        values, beside = [one[key] for one in found], [one[key] for one in floors]
+        measure = Measure(key, _mean(values), better, n, std=_std(values))
+        if beside:
+            shown = {"beside": _mean(beside), "beside_std": _std(beside), "beside_what": "other real images"}
+            measure = dataclasses.replace(measure, **shown)
+        measures.append(measure)
+    intervals = np.mean([one["interval"] for one in found], axis=0)
+    measures[1] = dataclasses.replace(measures[1], low=float(intervals[0]), high=float(intervals[1]))
+    if "sample_labelled" in model.about["verbs"] and network.logits:
+        measures.append(_label_accuracy(model, network, n))
+    measures.append(Measure("time for 1,000 samples", _mean(seconds[1:] or seconds), "lower", n, "s"))
+    return measures
+
+
+class _Reference:
+    """Real images that sets of images of equal number are measured against."""
+
+    def __init__(self, real, network, name):
+        self.real, self.network, self.name = network(real), network, name
+        self.better = {name: "lower", "kernel distance": "lower"}
+        self.better |= dict.fromkeys(metrics.Manifolds._fields, "higher")
+        self.better |= {"variety (1 - MS-SSIM)": ""} if min(real.shape[1:3]) >= metrics.WINDOW else {}
+        if network.logits:
+            self.better |= {"class score": "higher", "rarest class": "", "most frequent class": ""}
+
+    def measured(self, images):
+        features = self.network(images)
+        found = {self.name: metrics.frechet_distance(features, self.real)}
+        kernel = metrics.kernel_distance(features, self.real)
+        found |= {"kernel distance": kernel.value, "interval": (kernel.low, kernel.high)}
+        found |= metrics.manifolds(self.real, features)._asdict()
+        if "variety (1 - MS-SSIM)" in self.better:
+            found["variety (1 - MS-SSIM)"] = metrics.diversity(images)
+        if self.network.logits:
+            logits = self.network.classify(images)
+            shares = metrics.class_shares(logits)
+            found |= {"class score": metrics.class_score(logits)}
+            found |= {"rarest class": shares.min(), "most frequent class": shares.max()}
+        return found
+
+
+def _label_accuracy(model, network, n):
+    labels = np.arange(n, dtype=np.int32) % model.about["hyperparameters"]["classes"]
+    logits = network.classify(model.sample_labelled(labels=labels, seed=0))
+    return Measure("label accuracy", metrics.accuracy(logits, labels), "higher", n)
+
+
+def reconstruction(model: Any, images: np.ndarray) -> list[Measure]:
+    """Return how like uint8 images their reconstructions are."""
+    return _likeness(_asked(model.reconstruct, images), images, "")
+
+
+def translation(translate: Callable, sources: np.ndarray, targets: np.ndarray, way: str = "") -> list[Measure]:
+    """Return how like the targets the translations of uint8 sources are; beside it, the sources themselves.
+
+    Smaller sources are enlarged by bicubic interpolation for that.
+    """
+    untouched = metrics.fitted(sources, targets.shape[1:])
+    return _likeness(_asked(translate, sources), targets, way, untouched)
+
+
+def _likeness(made, targets, way, untouched=None):
+    def measured(images):
+        difference = np.abs(images.astype(np.float64) - targets).mean() / 255
+        # over all images: one that is equal to its target has an infinite ratio of its own
+        ratio = -10 * math.log10(max(((images.astype(np.float64) - targets) ** 2).mean() / 255**2, 1e-12))
+        found = {"L1": difference, "PSNR": ratio}
+        if min(targets.shape[1:3]) >= metrics.WINDOW:
+            found["SSIM"] = float(metrics.ssim(images, targets).mean())
+        return found
+
+    found, beside = measured(made), {} if untouched is None else measured(untouched)
+    return [
+        Measure(
+            f"{name}{way}",
+            value,
+            "lower" if name == "L1" else "higher",
+            len(targets),
+            "dB" if name == "PSNR" else "",
+            beside=beside.get(name),
+            beside_what="the sources" if beside else "",
+        )
+        for name, value in found.items()
+    ]
+
+
+def classification(model: Any, images: np.ndarray, labels: np.ndarray) -> list[Measure]:
+    """Return the share of uint8 images whose most probable class is their label."""
+    logits = _asked(model.classify, images)
+    return [Measure("accuracy", metrics.accuracy(logits, labels), "higher", len(images))]
+
+
+def likelihood(model: Any, images: np.ndarray) -> list[Measure]:
+    """Return the mean of -log p(image), in nats and in bits per channel of a pixel."""
+    nats = -float(np.mean(_asked(model.log_prob, images)))
+    bits = nats / (math.log(2) * math.prod(images.shape[1:]))
+    return [
+        Measure("-log p(image)", nats, "lower", len(images), "nats"),
+        Measure("bits per dimension", bits, "lower", len(images)),
+    ]
+
+
+def anomalies(model: Any, images: np.ndarray, anomalous: np.ndarray) -> list[Measure]:
+    """Return how well the anomaly score tells uint8 images that are anomalous (1) from normal ones (0)."""
+    scores = _asked(model.anomaly_score, images).reshape(len(images))
+    return [Measure("AUC of the anomaly score", metrics.auc(scores, anomalous), "higher", len(images))]
+
+
+def _asked(verb, images):
+    if not len(images):
+        raise UserError("There are no images to measure.")
+    return np.concatenate([verb(images=images[i : i + BLOCK]) for i in range(0, len(images), BLOCK)])
+
+
+def _mean(values):
+    return float(np.mean(values))
+
+
+def _std(values):
+    return float(np.std(values, ddof=1)) if len(values) > 1 else None

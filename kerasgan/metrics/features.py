@@ -1,0 +1,172 @@
+"""Networks that images are measured with: the shipped classifier of MNIST, Inception, or any model."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import keras
+import numpy as np
+import tensorflow as tf
+from PIL import Image
+
+from kerasgan import run_folder
+from kerasgan.data.files import with_channels
+from kerasgan.errors import UserError
+
+SHIPPED = Path(__file__).parents[2] / "saved_models"
+RESIZER = "bicubic, antialiased"
+BATCH = 250
+
+
+@dataclasses.dataclass(frozen=True)
+class FeatureNetwork:
+    """A network that turns images into features, and into logits where it classifies; maps of features are averaged.
+
+    network = kerasgan.metrics.feature_network("mnist")
+    network(images)  # float32[n, dimension] of uint8 images[n, height, width, channel] of any size
+    """
+
+    name: str
+    image_shape: tuple[int | None, int | None, int]  # what the network takes; None for any height or width
+    sha256: str  # of its weights
+    extract: Callable[[np.ndarray], np.ndarray]  # uint8 images to features
+    logits: Callable[[np.ndarray], np.ndarray] | None = None
+
+    def __call__(self, images: np.ndarray) -> np.ndarray:
+        """Return the features of uint8 images, float32 [n, dimension]."""
+        return self._of(self.extract, images)
+
+    def classify(self, images: np.ndarray) -> np.ndarray:
+        """Return the logits of uint8 images, float32 [n, class]. Raises UserError if the network does not classify."""
+        if self.logits is None:
+            raise UserError(f"{self.name} has features and no classes.")
+        return self._of(self.logits, images)
+
+    def _of(self, function, images):
+        parts = [function(fitted(images[i : i + BATCH], self.image_shape)) for i in range(0, len(images), BATCH)]
+        return np.concatenate([part.mean(axis=(1, 2)) if part.ndim == 4 else part for part in parts]).astype(np.float32)
+
+
+def fitted(images: np.ndarray, image_shape: tuple[int | None, int | None, int]) -> np.ndarray:
+    """Return uint8 images[n, height, width, channel] in another size and with other channels.
+
+    Sizes change by bicubic interpolation with antialiasing: what is made smaller without it has other features
+    (Parmar, Zhang and Zhu 2022). Grey becomes colour by repetition, colour grey as its luma.
+    """
+    height, width = (new or old for new, old in zip(image_shape, images.shape[1:3]))
+    if images.shape[1:] == (height, width, image_shape[2]):
+        return np.asarray(images)
+    pictures = (Image.fromarray(i[..., 0] if i.shape[-1] == 1 else i) for i in np.asarray(images))
+    resized = (with_channels(p, image_shape[2]).resize((width, height), Image.Resampling.BICUBIC) for p in pictures)
+    return np.stack([np.asarray(p).reshape(height, width, image_shape[2]) for p in resized])
+
+
+def feature_network(which: str | os.PathLike | keras.Model = "mnist") -> FeatureNetwork:
+    """Return the network that images are measured with.
+
+    which: `mnist`, the classifier in saved_models/; `inception`, Inception v3 on ImageNet, whose weights Keras
+        downloads; the folder of a SavedModel; a .keras file; or a Keras model. A SavedModel of kerasgan gives its verb
+        `features`, or else `classify`; of another one, serving_default is taken, which has to have one input and one
+        output. Networks of float inputs get [-1, 1], those of uint8 0 to 255.
+
+    Raises UserError if there is no such network, or one that does not take images.
+    """
+    if isinstance(which, keras.Model):
+        return _of_keras(which, which.name)
+    if which == "mnist":
+        if not (SHIPPED / "mnist_classifier").is_dir():
+            raise UserError(
+                f"There is no {SHIPPED / 'mnist_classifier'}, which a clone of the repository has: give another "
+                "network as --features, or train it by python zoo/mnist_classifier/train.py."
+            )
+        return _of_saved_model(SHIPPED / "mnist_classifier")
+    if which == "inception":
+        return _inception()
+    path = Path(which).expanduser()
+    if path.suffix == ".keras" and path.is_file():
+        return _of_keras(keras.models.load_model(path, compile=False), path.stem)
+    if (path / "saved_model.pb").is_file() or (path / "saved_model" / "saved_model.pb").is_file():
+        return _of_saved_model(path)
+    raise UserError(
+        f"There is no network {which} to measure with: give mnist, inception, a SavedModel or a .keras file."
+    )
+
+
+def _of_saved_model(path):
+    if not (path / "saved_model.pb").is_file():
+        path = path / "saved_model"
+    module = tf.saved_model.load(str(path))
+    if not (path / "kerasgan.json").is_file():
+        return _of_signature(module, "serving_default", path.name)
+    about = run_folder.about_model(path)
+    verbs = [verb for verb in ("features", "classify") if verb in about["verbs"]]
+    if not verbs:
+        raise UserError(f"{path} has {', '.join(about['verbs'])}; to measure with it, it needs features or classify.")
+    found = _of_signature(module, verbs[0], about["variant"])
+    if "classify" not in verbs:
+        return found
+    return dataclasses.replace(found, logits=_of_signature(module, "classify", about["variant"]).extract)
+
+
+def _of_signature(module, name, title):
+    signature = module.signatures.get(name)
+    inputs = {} if signature is None else signature.structured_input_signature[1]
+    if len(inputs) != 1 or len(signature.structured_outputs) != 1:
+        raise UserError(f"{title} has no signature {name} with one input and one output.")
+    ((argument, spec),) = inputs.items()
+
+    def extract(images):
+        (output,) = signature(**{argument: _as(images, spec.dtype)}).values()
+        return output.numpy()
+
+    weights = [v.numpy() for v in signature.variables]
+    return FeatureNetwork(title, _image_shape(spec.shape, title), _sha256(weights), extract)
+
+
+def _of_keras(model, title):
+    if len(model.inputs) != 1 or len(model.outputs) != 1:
+        raise UserError(
+            f"{title} has {len(model.inputs)} inputs and {len(model.outputs)} outputs; one of each is wanted."
+        )
+    dtype = tf.as_dtype(model.inputs[0].dtype)
+    forward = tf.function(lambda x: model(x, training=False))
+    return FeatureNetwork(
+        title,
+        _image_shape(model.inputs[0].shape, title),
+        _sha256(w.numpy() for w in model.weights),
+        lambda images: forward(_as(images, dtype)).numpy(),
+    )
+
+
+def _inception():
+    """Inception v3 of keras.applications. Its weights are not those of the first FID, so values differ a little."""
+    try:
+        model = keras.applications.InceptionV3(weights="imagenet", classifier_activation=None)
+    except (OSError, ValueError, RuntimeError) as error:
+        raise UserError(
+            f"Inception's weights cannot be had ({str(error).splitlines()[0]}): with a network, Keras downloads them "
+            "once; without, give another network as --features."
+        ) from None
+    pooled = keras.Model(model.inputs, model.get_layer("avg_pool").output, name="inception")
+    return dataclasses.replace(_of_keras(pooled, "inception"), logits=_of_keras(model, "inception").extract)
+
+
+def _as(images, dtype):
+    return tf.constant(images) if dtype == tf.uint8 else tf.cast(images, dtype) / 127.5 - 1
+
+
+def _image_shape(shape, title):
+    if len(shape) != 4 or shape[3] not in (1, 3, 4):
+        raise UserError(f"{title} takes {tuple(shape)}; images are [n, height, width, channel].")
+    return tuple(shape[1:])
+
+
+def _sha256(weights):
+    digest = hashlib.sha256()
+    for w in weights:
+        digest.update(np.ascontiguousarray(w).tobytes())
+    return digest.hexdigest()

@@ -1,0 +1,174 @@
+"""kerasgan evaluate: what is measured on which data, and one line for every mistake."""
+
+import json
+
+import keras
+import numpy as np
+import pytest
+from conftest import every_variant, small_model
+from PIL import Image
+
+import kerasgan
+from kerasgan import images
+from kerasgan.cli import main
+
+SHAPE = (12, 8, 1)
+
+
+def pixels(n, shape=SHAPE, seed=0):
+    return np.random.default_rng(seed).integers(0, 256, (n, *shape), np.uint8)
+
+
+@pytest.fixture(autouse=True)
+def _elsewhere(tmp_path, monkeypatch):
+    """An empty folder with a data set of three classes and a network to measure with."""
+    monkeypatch.chdir(tmp_path)
+    np.savez("data.npz", images=pixels(40), labels=np.arange(40, dtype=np.int32) % 3)
+    image = keras.Input((None, None, 1))
+    keras.Model(image, keras.layers.Conv2D(4, 3, 4)(image)).save("network.keras")
+
+
+def measured(capsys, *arguments):
+    assert main(["evaluate", *map(str, arguments), "--json"]) == 0
+    return json.loads(capsys.readouterr().out)
+
+
+def values(record, group):
+    return {one["name"]: one["value"] for one in record["measures"][group]}
+
+
+@every_variant
+def test_every_variant_is_measured_by_all_it_can_do(key, capsys):
+    model = small_model(key)
+    model.export("model", data={"name": "data.npz", "task": model.task or model.takes, "halves": None, "normal": 1})
+    verbs = kerasgan.load("model").about["verbs"]
+    more = ["--features", "network.keras", "-n", 20, "--draws", 2]
+    if key in ("cyclegan", "pix2pix"):  # which are judged by pairs that they cannot have of single images
+        np.savez("data.npz", images=pixels(40), source=pixels(40), target=pixels(40, seed=1))
+        model.export("model", data={"name": "data.npz", "task": "pairs"})
+    more += {"context_encoder": ["--task", "completion"], "denoising_autoencoder": ["--task", "denoising"]}.get(key, [])
+    if "anomaly_score" in verbs:
+        for label, folder in enumerate(("0", "1", "2")):
+            for split in ("train", "test"):
+                for i in range(20):
+                    save(f"pictures/{split}/{folder}/{i}.png", pixels(1, seed=100 * label + i)[0])
+        more += ["--data", "pictures"]
+    record = measured(capsys, "model", *more)
+    expected = {
+        "sample": "samples",
+        "reconstruct": "reconstructions",
+        "translate": "translations",
+        "translate_back": "translations back",
+        "classify": "classes",
+        "log_prob": "likelihood",
+        "anomaly_score": "anomalies",
+    }
+    assert set(record["measures"]) == {expected[verb] for verb in verbs if verb in expected}
+    numbers = [one["value"] for its in record["measures"].values() for one in its]
+    assert np.isfinite(numbers).all()
+    assert record["variant"] == key
+
+
+def save(path, image):
+    from pathlib import Path
+
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(image[..., 0]).save(path)
+
+
+def test_numbers_are_those_of_the_saved_model(capsys):
+    small_model("sgan").export("model", data={"name": "data.npz", "task": "partly_labelled", "labels": 6})
+    record = measured(capsys, "model", "--features", "network.keras", "-n", 30, "--draws", 1)
+    chosen = np.random.default_rng(0).permutation(40)[:30]
+    logits = kerasgan.load("model").classify(images=pixels(40)[chosen])
+    assert values(record, "classes")["accuracy"] == (logits.argmax(1) == chosen % 3).mean()
+    network = kerasgan.metrics.feature_network("network.keras")
+    sampled = network(kerasgan.load("model").sample(n=30, seed=0))
+    expected = kerasgan.metrics.frechet_distance(sampled, network(pixels(40)[chosen]))
+    assert values(record, "samples")["Frechet distance"] == pytest.approx(expected)
+    assert record["network"] == {
+        "name": "network",
+        "sha256": network.sha256,
+        "image_shape": [None, None, 1],
+        "resizer": "bicubic, antialiased",
+    }
+    assert record["data"] == {"name": "data.npz", "split": "train"}
+
+
+def test_what_was_learnt_of_one_class_is_compared_with_that_class(capsys):
+    small_model("wgan_gp").export("model")
+    for split in ("train", "test"):
+        for label in (0, 1):
+            for i in range(9):
+                save(f"pictures/{split}/{label}/{i}.png", pixels(1, seed=50 * label + i)[0] // 2 + 120 * label)
+    arguments = ["model", "--data", "pictures", "--features", "network.keras", "--draws", 1]
+    one = values(measured(capsys, *arguments, "--normal", "1"), "samples")["Frechet distance"]
+    network = kerasgan.metrics.feature_network("network.keras")
+    ones = np.concatenate([pixels(1, seed=50 + i) // 2 + 120 for i in range(9)])
+    expected = kerasgan.metrics.frechet_distance(network(kerasgan.load("model").sample(n=9, seed=0)), network(ones))
+    assert one == pytest.approx(expected)
+
+
+def test_pairs_of_two_halves_judge_both_ways_of_a_translator_without_pairs(capsys):
+    small_model("cyclegan").export("model", data={"name": "pictures", "task": "domains", "halves": ["left", "right"]})
+    both = np.concatenate([pixels(6), pixels(6, seed=1)], axis=2)
+    for i, picture in enumerate(both):
+        save(f"pictures/test/{i}.png", picture)
+        save(f"pictures/train/{i}.png", picture)
+    record = measured(capsys, "model")
+    model = kerasgan.load("model")
+    there = np.abs(model.translate(images=both[:, :, :8]).astype(float) - both[:, :, 8:]).mean() / 255
+    back = np.abs(model.translate_back(images=both[:, :, 8:]).astype(float) - both[:, :, :8]).mean() / 255
+    assert values(record, "translations")["L1"] == pytest.approx(there)
+    assert values(record, "translations back")["L1"] == pytest.approx(back)
+    assert record["network"] is None  # nothing is sampled
+
+
+def test_degradations_are_made_again(capsys):
+    small_model("srresnet").export("model", data={"name": "data.npz", "task": "super_resolution", "scale": 4})
+    record = measured(capsys, "model", "-n", 10)
+    pairs = kerasgan.data.load("data.npz", task="super_resolution", scale=4, batch_size=1)
+    sources, targets = (images.to_uint8(side).numpy() for side in pairs.first(10))
+    made = kerasgan.load("model").translate(images=sources)
+    assert values(record, "translations")["L1"] == pytest.approx(np.abs(made.astype(float) - targets).mean() / 255)
+
+
+def test_the_table_says_what_was_measured_with_what(capsys):
+    small_model("cgan").export("model", data={"name": "data.npz", "task": "labelled"})
+    assert main(["evaluate", "model", "--features", "network.keras", "-n", "20"]) == 0
+    said = capsys.readouterr().out
+    sha256 = kerasgan.metrics.feature_network("network.keras").sha256
+    for part in (
+        "cgan, 0 steps; data.npz, train split",
+        f"samples are measured with network {sha256[:12]} (any x any x 1, bicubic, antialiased)",
+        "samples, 20 in each draw",
+        "Frechet distance",
+        " ± ",
+    ):
+        assert part in said
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ("nothing", "There is no nothing"),
+        ("model", "does not say what it was trained on: give --data"),
+        ("model --data nowhere", "There is no data set nowhere"),
+        ("model --data data.npz --split test", "data.npz has no test split"),
+        ("model --data data.npz --features nowhere", "There is no network nowhere"),
+        ("model --data data.npz -n 0", "not a whole number from 1"),
+        ("translator --data data.npz", "judged by pairs, and it learnt without: give --task"),
+        ("scorer --data data.npz --normal 1", "give another --split"),
+    ],
+)
+def test_mistakes_are_answered_in_one_line(arguments, said, capsys):
+    small_model("gan").export("model")
+    small_model("cyclegan").export("translator", data={"name": "x", "task": "domains"})
+    small_model("f_anogan").export("scorer")
+    arguments = arguments.split()
+    if "--features" not in arguments:
+        arguments += ["--features", "network.keras"]
+    assert main(["evaluate", *arguments]) == 2
+    error = capsys.readouterr().err
+    assert said in error
+    assert error.count("\n") == 1
