@@ -47,9 +47,9 @@ def main(name="mnist", to="saved_models/mnist_classifier", epochs=12, batch_size
         about["test_accuracy"] = metrics.accuracy(logits, test.labels)
         print(f"Accuracy on {len(logits):,} test images: {about['test_accuracy']:.4f}")
     pixels = [tf.TensorSpec((None, *train.image_shape), tf.uint8, "images")]
-    verbs = {
-        "classify": (lambda images_: model(images.from_uint8(images_)), pixels),
-        "features": (lambda images_: features(images.from_uint8(images_)), pixels),
+    verbs = {  # Keras' random layers are on unless they are told
+        "classify": (lambda images_: model(images.from_uint8(images_), training=False), pixels),
+        "features": (lambda images_: features(images.from_uint8(images_), training=False), pixels),
     }
     saved_model.write(to, verbs, about)
 
