@@ -6,13 +6,16 @@ import json
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import tensorflow as tf
 
 from kerasgan import run_folder
 from kerasgan.errors import UserError
+
+if TYPE_CHECKING:
+    from kerasgan.model import GenerativeModel
 
 
 def write(
@@ -69,6 +72,23 @@ class LoadedModel:
             return output.numpy()
 
         return ask
+
+
+class LiveModel:
+    """A model in memory with the verbs that its SavedModel would have: what measures one, measures the other."""
+
+    def __init__(self, model: GenerativeModel):
+        self.about = {**model.describe(), "verbs": list(model.endpoints())}
+        self._functions = {
+            verb: (tf.function(function, input_signature=inputs), inputs)
+            for verb, (function, inputs) in model.endpoints().items()
+        }
+
+    def __getattr__(self, verb):
+        if verb.startswith("_") or verb not in self._functions:
+            raise AttributeError(f"{self.about['variant']} can {', '.join(self._functions)}, not {verb}.")
+        function, specs = self._functions[verb]
+        return lambda **inputs: function(*(tf.constant(inputs[spec.name], spec.dtype) for spec in specs)).numpy()
 
 
 def load(path: str | os.PathLike) -> LoadedModel:

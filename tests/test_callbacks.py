@@ -21,10 +21,10 @@ from kerasgan.model import GenerativeModel
 from kerasgan.models import dcgan
 
 
-def fit(run, key="gan", epochs=2, resume=False, more=(), seed=0, **standard):
+def fit(run, key="gan", epochs=2, resume=False, more=(), seed=0, before=(), **standard):
     model = small_model(key, seed=seed)
     batches = small_batches(key)
-    watching = callbacks.standard(run, batches, resume, **standard)
+    watching = callbacks.standard(run, batches, resume, more=before, **standard)
     model.fit(batches, epochs=epochs, verbose=0, callbacks=[*watching, *more])
     return model
 
@@ -379,3 +379,68 @@ def test_a_second_stage_starts_from_nothing_else():
     for settings, needed in (({"latent_dim": 5}, "'latent_dim': 4"), ({"width": 8}, "'width': 4")):
         with pytest.raises(UserError, match=rf"^The generator of the wgan_gp has other shapes: [^\n]+{needed}[^\n]+$"):
             SecondStage(**settings).start_from(small_model("wgan_gp"))
+
+
+# ---- evaluation -----------------------------------------------------------------------------------------------------
+
+
+REAL = np.random.default_rng(1).integers(0, 256, (30, *SHAPE), np.uint8)
+
+
+def network():
+    image = keras.Input(SHAPE)
+    return kerasgan.metrics.feature_network(keras.Model(image, keras.layers.Flatten()(image)))
+
+
+def evaluated(run, epochs, resume=False, every=1, key="gan", more=()):
+    evaluation = callbacks.Evaluation(run, REAL, network(), every, n=20)
+    return fit(run, key, epochs, resume, checkpoint_seconds=0, more=more, before=(evaluation,))
+
+
+def rows_of(run):
+    return callbacks.history.read(run / "evaluation.csv")
+
+
+def test_samples_are_measured_as_they_become_better(tmp_path):
+    model = evaluated(tmp_path / "run", 3, every=2)
+    rows = rows_of(tmp_path / "run")
+    assert [(row["epoch"], row["step"]) for row in rows] == [("2", "16"), ("3", "24")]  # and after the last epoch
+    samples = kerasgan.load(tmp_path / "run").sample(n=20, seed=0)
+    expected = kerasgan.metrics.frechet_distance(network()(samples), network()(REAL[:20]))
+    assert float(rows[-1]["Frechet distance"]) == pytest.approx(expected, rel=1e-4)
+    assert 0 < float(rows[0]["seconds"]) < float(rows[1]["seconds"])
+    assert record.weights_sha256(model) == record.weights_sha256(fit(tmp_path / "without", epochs=3))  # it only looks
+
+
+def test_the_best_checkpoint_is_kept_beside_the_last(tmp_path, monkeypatch):
+    distances = iter([3.0, 1.0, 2.0])
+    monkeypatch.setattr(kerasgan.metrics, "frechet_distance", lambda a, b: next(distances))
+    weights = []
+    keep = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: weights.append(values(keep.model.weights)))
+    model = evaluated(tmp_path / "run", 3, more=(keep,))
+    best, last = kerasgan.restore(tmp_path / "run", "best"), kerasgan.restore(tmp_path / "run")
+    for ours, theirs in zip(best.weights, weights[1], strict=True):
+        np.testing.assert_array_equal(ours.numpy(), theirs)
+    assert_same(last.weights, model.weights)
+    assert int(best.step.numpy()) == 16
+
+
+def test_a_resumed_run_is_measured_as_if_it_had_not_stopped(tmp_path):
+    evaluated(tmp_path / "whole", 3)
+    evaluated(tmp_path / "run", 2)
+    spent = float(rows_of(tmp_path / "run")[-1]["seconds"])
+    evaluated(tmp_path / "run", 3, resume=True)
+    rows, whole = rows_of(tmp_path / "run"), rows_of(tmp_path / "whole")
+    measured = [{k: v for k, v in row.items() if k != "seconds" and "time" not in k} for row in rows]
+    assert measured == [{k: v for k, v in row.items() if k != "seconds" and "time" not in k} for row in whole]
+    assert float(rows[-1]["seconds"]) > spent
+
+
+def test_what_samples_nothing_is_not_evaluated(tmp_path):
+    with pytest.raises(UserError, match=r"^CycleGAN samples nothing[^\n]+$"):
+        evaluated(tmp_path / "run", 1, key="cyclegan")
+
+
+def test_a_run_without_best_checkpoint_says_so(run):
+    with pytest.raises(UserError, match=r"^There is no checkpoint in \S+best: train it first.$"):
+        kerasgan.restore(run[0], "best")

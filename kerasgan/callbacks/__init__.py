@@ -11,6 +11,7 @@ from typing import Any
 import keras
 
 from kerasgan.callbacks.checkpoints import Checkpoints, restore
+from kerasgan.callbacks.evaluation import Evaluation
 from kerasgan.callbacks.history import History
 from kerasgan.callbacks.record import Export, Record
 from kerasgan.callbacks.snapshots import Snapshots
@@ -19,6 +20,7 @@ from kerasgan.data.batches import Batches
 
 __all__ = [
     "Checkpoints",
+    "Evaluation",
     "Export",
     "History",
     "Record",
@@ -36,12 +38,14 @@ def standard(
     data: Batches,
     resume: bool = False,
     checkpoint_seconds: float = 30.0,
+    more: tuple[keras.callbacks.Callback, ...] = (),
     **settings: Any,
 ) -> list[keras.callbacks.Callback]:
     """Return all that a run folder is made of, for fit().
 
     run: the folder, which must not exist yet; with `resume`, one that an earlier fit() wrote and this one continues
     checkpoint_seconds: time between checkpoints
+    more: other callbacks that write at the end of an epoch, such as Evaluation
     settings: what else to keep in run.json; a resumed run replaces it
 
     Raises UserError for a run that exists, or with `resume` for one that does not or had other settings.
@@ -51,6 +55,7 @@ def standard(
         StopWhenNotFinite(run),
         Snapshots(run, data),
         History(run),
+        *more,
         Checkpoints(run, checkpoint_seconds),
         Export(run),
         StopOnSignal(),

@@ -88,16 +88,18 @@ class Checkpoints(keras.callbacks.Callback):
         return [v for mean in self.model.metrics for v in mean.variables]
 
 
-def restore(run: str | os.PathLike) -> keras.Model:
+def restore(run: str | os.PathLike, folder: str = "checkpoints") -> keras.Model:
     """Return the model of a run folder, built as its run.json says, with the weights of its newest checkpoint.
+
+    folder: of the checkpoints; `best` for the one that `Evaluation` kept
 
     It goes on training with optimizers that start anew; to continue the run itself, resume it.
     Raises UserError if the folder holds no run, or no checkpoint.
     """
     record = run_folder.read(run)
-    newest = tf.train.latest_checkpoint(str(Path(run) / "checkpoints"))
+    newest = tf.train.latest_checkpoint(str(Path(run) / folder))
     if newest is None:
-        raise UserError(f"There is no checkpoint in {run}: train it first.")
+        raise UserError(f"There is no checkpoint in {Path(run) / folder}: train it first.")
     model = MODELS[record["variant"]].from_config({**record["hyperparameters"], "dtype": record["precision"]})
     weights = tf.train.Checkpoint(state=[w.value for w in model.weights])  # the first part of model.state()
     weights.restore(newest).assert_existing_objects_matched().expect_partial()

@@ -31,7 +31,7 @@ class History(keras.callbacks.Callback):
         row = {"epoch": epoch + 1, "step": step, **(logs or {})}
         row |= {f"{player}_learning_rate": rate for player, rate in rates.items()}
         rows = [r for r in read(self.path) if int(r["epoch"]) <= epoch]
-        _write(self.path, [*rows, row])
+        write(self.path, [*rows, row])
         with self.writer.as_default(step=step):
             for name, value in (logs or {}).items():
                 tf.summary.scalar(f"losses/{name}", value)
@@ -66,14 +66,15 @@ class History(keras.callbacks.Callback):
 
 
 def read(path: str | os.PathLike) -> list[dict[str, str]]:
-    """Return the rows of a history.csv; none, if there is no such file yet."""
+    """Return the rows of a table of epochs; none, if there is no such file yet."""
     if not Path(path).exists():
         return []
     with open(path, newline="") as file:
         return list(csv.DictReader(file))
 
 
-def _write(path, rows):
+def write(path: Path, rows: list[dict]) -> None:
+    """Replace a table of one row for each epoch; a name that a row lacks is empty there."""
     part = path.with_suffix(".part")
     names = list({name: None for row in rows for name in row})
     with open(part, "w", newline="") as file:

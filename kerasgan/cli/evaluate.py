@@ -6,16 +6,15 @@ import argparse
 import dataclasses
 import json
 import math
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from kerasgan import run_folder, tasks
+from kerasgan.cli.held_out import FEATURES_HELP, HeldOut
 from kerasgan.cli.options import names, positive, tensorflow
 from kerasgan.errors import UserError
 
 if TYPE_CHECKING:
     from kerasgan.evaluation import Measure
-
-WITHOUT_SPLITS = ("digits", ".npz")  # what data names end in that has nothing but images to train on
 
 
 def add_options(command) -> None:
@@ -27,9 +26,7 @@ def add_options(command) -> None:
     command.add_argument("--split", help="of the data (test; train for digits and .npz files, which have no other)")
     command.add_argument("-n", type=positive, default=10_000, help="images at most, and samples in each draw")
     command.add_argument("--draws", type=positive, default=3, help="sets of samples, for the spread")
-    command.add_argument(
-        "--features", help="what samples are measured with: mnist, inception, a SavedModel or a .keras"
-    )
+    command.add_argument("--features", help=FEATURES_HELP)
     pairs = tuple(tasks.fit("pairs"))
     command.add_argument(
         "--task", choices=pairs, metavar="TASK", help=f"what makes the pairs for translations: {', '.join(pairs)}"
@@ -41,7 +38,9 @@ def add_options(command) -> None:
 def evaluate(options: argparse.Namespace) -> int:
     """Print a table of all measures that apply to a model."""
     about = run_folder.about_model(run_folder.saved_model(options.model))
-    held_out = _HeldOut(about, options)
+    shape = tuple(about["images"]["shape"] if "images" in about else about["image_shape"])
+    chosen = (options.data, options.split, options.data_dir, options.task, options.normal)
+    held_out = HeldOut(about.get("data", {}), shape, *chosen)
 
     tensorflow()
     import kerasgan
@@ -71,77 +70,6 @@ def evaluate(options: argparse.Namespace) -> int:
     return 0
 
 
-class _HeldOut:
-    """The data that a model is measured on: what it was trained on, of another split, unless another is named."""
-
-    def __init__(self, about, options):
-        self.trained_on: dict[str, Any] = about.get("data", {})
-        name = options.data or self.trained_on.get("name")
-        if name is None:
-            raise UserError(f"{options.model} does not say what it was trained on: give --data.")
-        self.name = name
-        self.split = options.split or ("train" if name.endswith(WITHOUT_SPLITS) else "test")
-        self.data_dir, self.task = options.data_dir, options.task
-        normal = options.normal or self.trained_on.get("normal")
-        self.normal = (normal,) if isinstance(normal, int) else normal and tuple(normal)
-        self.image_shape = about["images"]["shape"] if "images" in about else about["image_shape"]
-        self.reasons: list[str] = []
-
-    def features(self):
-        """Return which network measures samples, unless one is named."""
-        return "mnist" if self.name in ("mnist", "digits") else "inception"
-
-    def load(self, task, split=None, **options):
-        from kerasgan import data
-
-        height, width, channels = self.image_shape
-        return data.load(
-            self.name,
-            task=task,
-            batch_size=1,
-            image_size=(height, width),
-            channels=channels,
-            data_dir=self.data_dir,
-            split=split or self.split,
-            **options,
-        )
-
-    def columns(self, task, n, split=None, **options):
-        """Return n images, and what the task has beside them, as arrays, in a random order that is always the same."""
-        import numpy as np
-
-        columns = self.load(task, split, **options).columns
-        chosen = np.random.default_rng(0).permutation(len(columns[0]))[:n]  # files come class by class
-        return [column[chosen] for column in columns]
-
-    def images(self, n, split=None):
-        """Return n images of the kind that was learnt: the normal ones, where some are not."""
-        if self.normal is None:
-            return self.columns("images", n, split)[0]
-        images, *anomalous = self.columns("one_class", None, split, normal=self.normal)
-        return images[anomalous[0] == 0][:n] if anomalous else images[:n]
-
-    def pairs(self, n):
-        """Return uint8 sources and targets, at most n; None where the data has no pairs."""
-        from kerasgan import images
-
-        task, options = self.task or self.trained_on.get("task", "pairs"), {}
-        if self.trained_on.get("halves") and not self.task:
-            task, options = "pairs", {"halves": True, "right_to_left": self.trained_on.get("right_to_left", False)}
-        elif tasks.TASKS[task] != "pairs":
-            fitting = ", ".join(tasks.fit("pairs"))
-            self.reasons.append(
-                f"translations are judged by pairs, and it learnt without: give --task, one of {fitting}"
-            )
-            return None
-        options |= {name: self.trained_on[name] for name in tasks.options_of(task, {}) if name in self.trained_on}
-        batches = self.load(task, **options)
-        return [images.to_uint8(side).numpy() for side in batches.first(min(n, batches.examples))]
-
-    def missing(self):
-        return "; ".join(self.reasons) or "it has no verb that there is a measure for"
-
-
 def _groups(model, held_out, network, options):
     from kerasgan import evaluation
 
@@ -149,7 +77,7 @@ def _groups(model, held_out, network, options):
     n = options.n
     if network:
         others = None if held_out.split == "train" else held_out.images(n * options.draws, "train")
-        name = _distance(network, held_out)
+        name = held_out.distance(network)
         found["samples"] = evaluation.generation(model, held_out.images(n), others, network, n, options.draws, name)
     if "reconstruct" in verbs:
         found["reconstructions"] = evaluation.reconstruction(model, held_out.images(n))
@@ -168,12 +96,6 @@ def _groups(model, held_out, network, options):
     elif "anomaly_score" in verbs:
         held_out.reasons.append("an anomaly score is measured with --normal, the labels that are none")
     return found
-
-
-def _distance(network, held_out):
-    if network.name == "inception":
-        return "FID"
-    return "MNIST-FID" if (network.name, held_out.name) == ("mnist_classifier", "mnist") else "Frechet distance"
 
 
 def _described(network):
@@ -195,9 +117,9 @@ def _print(record, measures):
         print(f"samples are measured with {network['name']} {network['sha256'][:12]} ({size}, {network['resizer']})")
     for title, its in measures.items():
         print(f"\n{title}, {its[0].n:,}{' in each draw' if its[0].std is not None else ''}")
-        width = max(len(one.name) for one in its)
+        width, wide = max(len(one.name) for one in its), max(len(_value(one)) for one in its)
         for one in its:
-            print(f"  {one.name:<{width}}  {_value(one):<24}{_beside(one)}".rstrip())
+            print(f"  {one.name:<{width}}  {_value(one):<{wide}}{_beside(one)}".rstrip())
 
 
 def _value(one: Measure) -> str:

@@ -17,6 +17,8 @@ MAY_CHANGE = (
     "epochs",
     "steps",
     "checkpoint_seconds",
+    "evaluate_every",
+    "features",
     "devices",
     "data_dir",
 )  # what a resumed run may have differently
@@ -37,6 +39,8 @@ DEFAULTS = {
     "seed": 0,
     "resume": False,
     "checkpoint_seconds": 30.0,
+    "evaluate_every": None,
+    "features": None,
     "precision": "float32",
     "devices": 1,
     "xla": False,

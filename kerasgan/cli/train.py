@@ -9,12 +9,14 @@ import sys
 from pathlib import Path
 
 from kerasgan import tasks
+from kerasgan.cli.held_out import FEATURES_HELP, HeldOut
 from kerasgan.cli.options import devices, names, positive, seed, size, tensorflow
 from kerasgan.cli.stages import FILLED_IN, offered, stages
 from kerasgan.cli.variants import variant
 from kerasgan.errors import UserError
 
 PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
+SAMPLES = 2000  # that --evaluate-every measures
 TYPES = {"labels": positive, "normal": names, "domain_labels": names, "scale": positive, "noise": float}
 
 
@@ -53,6 +55,13 @@ def add_options(command, variant):
         )
     training.add_argument("--resume", action="store_true", help="go on with the run where it was stopped or killed")
     training.add_argument("--checkpoint-seconds", type=float, help="time between checkpoints (30)")
+    training.add_argument(
+        "--evaluate-every",
+        metavar="EPOCHS",
+        type=positive,
+        help="measure samples each time, and keep the best checkpoint (never)",
+    )
+    training.add_argument("--features", help=f"{FEATURES_HELP} (mnist for digits, else inception)")
     training.add_argument("--precision", choices=PRECISIONS, help="what networks compute in (float32)")
     training.add_argument("--devices", type=devices, help="how many GPUs, or all (1)")
     training.add_argument("--xla", action="store_true", help="compile the step with XLA")
@@ -100,6 +109,7 @@ def _fit(stage):
         batches,
         stage.resume,
         settings["checkpoint_seconds"],
+        _evaluations(stage, model, batches),
         settings=stage.kept(),
         plan=stage.plan(),
         command=shlex.join(["kerasgan", *sys.argv[1:]]),
@@ -109,6 +119,24 @@ def _fit(stage):
         watching.append(callbacks.StopAt(settings["steps"]))
     model.fit(batches, epochs=epochs, callbacks=watching)
     return model, int(model.step.numpy()) >= steps, epochs
+
+
+def _evaluations(stage, model, batches):
+    """Return the callback that measures samples as they become better, if one is asked for."""
+    from kerasgan import callbacks, metrics
+
+    settings = stage.settings
+    if not settings["evaluate_every"]:
+        return ()
+    if "sample" not in model.endpoints():
+        raise UserError(f"{stage.variant.name} samples nothing that could be measured: leave out --evaluate-every.")
+    held_out = HeldOut(batches.about, batches.image_shape, data_dir=settings["data_dir"])
+    network = metrics.feature_network(settings["features"] or held_out.features())
+    real = held_out.images(SAMPLES)
+    if held_out.split == "train":
+        print(f"{held_out.name} has no test split: samples are compared with images that were learnt.")
+    every, name = settings["evaluate_every"], held_out.distance(network)
+    return (callbacks.Evaluation(stage.run, real, network, every, SAMPLES, name),)
 
 
 def _prepared(stage):

@@ -1,0 +1,80 @@
+"""How good samples become while a model learns, and the best of its checkpoints."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from kerasgan import evaluation
+from kerasgan.callbacks import history
+from kerasgan.errors import UserError
+from kerasgan.metrics import FeatureNetwork
+from kerasgan.saved_model import LiveModel
+
+
+class Evaluation(keras.callbacks.Callback):
+    """Measure samples every few epochs; write evaluation.csv and TensorBoard scalars, and keep the best checkpoint.
+
+    real: uint8 images that are not trained on
+    network: what images are measured with, from kerasgan.metrics.feature_network()
+    every: epochs from one evaluation to the next; the last epoch has one, too
+    n: samples, and real images; fewer than for a final number, whose Frechet distance would be lower
+    name: what the Frechet distance is called with these features on this data
+
+    The checkpoint of the lowest Frechet distance is in the run's folder `best`: kerasgan.restore(run, "best").
+    Seconds are those of training alone. Raises UserError for a model that samples nothing.
+    """
+
+    def __init__(
+        self,
+        run: str | os.PathLike,
+        real: np.ndarray,
+        network: FeatureNetwork,
+        every: int = 1,
+        n: int = 2000,
+        name: str = "Frechet distance",
+    ):
+        super().__init__()
+        self.run, self.real, self.network = Path(run), real, network
+        self.every, self.n, self.name = every, n, name
+
+    def on_train_begin(self, logs=None):
+        if "sample" not in self.model.endpoints():
+            raise UserError(
+                f"{type(self.model).__name__} samples nothing, so there is nothing to evaluate as it learns."
+            )
+        self.path = self.run / "evaluation.csv"
+        self.writer = tf.summary.create_file_writer(str(self.run / "tensorboard"))
+        state = [v.value for v in self.model.state()]
+        self.best = tf.train.CheckpointManager(tf.train.Checkpoint(state=state), str(self.run / "best"), max_to_keep=1)
+        self.live = LiveModel(self.model)
+        self.started, self.seconds_before = time.monotonic(), None
+
+    def on_epoch_begin(self, epoch, logs=None):
+        if self.seconds_before is None:  # of the epochs that an earlier process trained
+            rows = [r for r in history.read(self.path) if int(r["epoch"]) <= epoch]
+            self.seconds_before = float(rows[-1]["seconds"]) if rows else 0.0
+
+    def on_epoch_end(self, epoch, logs=None):
+        if (epoch + 1) % self.every and epoch + 1 < self.params["epochs"]:
+            return
+        seconds = self.seconds_before + time.monotonic() - self.started
+        measures = evaluation.generation(self.live, self.real, None, self.network, self.n, 1, self.name)
+        step, found = int(self.model.step.numpy()), {one.name: one.value for one in measures}
+        rows = [r for r in history.read(self.path) if int(r["epoch"]) <= epoch]
+        if all(found[self.name] < float(r[self.name]) for r in rows):
+            self.best.save(checkpoint_number=step)
+        history.write(self.path, [*rows, {"epoch": epoch + 1, "step": step, "seconds": f"{seconds:.1f}", **found}])
+        with self.writer.as_default(step=step):
+            for name, value in found.items():
+                tf.summary.scalar(f"evaluation/{name}", value)
+        print(f"{self.name} of {min(self.n, len(self.real)):,} samples: {found[self.name]:.4g}", flush=True)
+        self.seconds_before, self.started = seconds, time.monotonic()
+
+    def on_train_end(self, logs=None):
+        self.writer.close()

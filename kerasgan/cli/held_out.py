@@ -1,0 +1,105 @@
+"""The images that a model is measured on."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from kerasgan import tasks
+from kerasgan.errors import UserError
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from kerasgan import data, metrics
+
+WITHOUT_SPLITS = ("digits", ".npz")  # what data names end in that has nothing but images to train on
+FEATURES_HELP = "what samples are measured with: mnist, inception, a SavedModel or a .keras"
+
+
+class HeldOut:
+    """The data that a model is measured on: what it was trained on, of another split, unless another is named.
+
+    trained_on: the `data` in kerasgan.json
+    normal: labels of the only images that were learnt, where not all were
+    """
+
+    def __init__(
+        self,
+        trained_on: dict[str, Any],
+        image_shape: tuple[int, int, int],
+        name: str | None = None,
+        split: str | None = None,
+        data_dir: str | None = None,
+        task: str | None = None,
+        normal: tuple | None = None,
+    ):
+        self.trained_on, self.image_shape, self.data_dir, self.task = trained_on, image_shape, data_dir, task
+        self.name = name or trained_on.get("name")
+        if self.name is None:
+            raise UserError("The model does not say what it was trained on: give --data.")
+        self.split = split or ("train" if self.name.endswith(WITHOUT_SPLITS) else "test")
+        normal = normal or trained_on.get("normal")
+        self.normal = (normal,) if isinstance(normal, int) else normal and tuple(normal)
+        self.reasons: list[str] = []
+
+    def features(self) -> str:
+        """Return which network measures samples, unless one is named."""
+        return "mnist" if self.name in ("mnist", "digits") else "inception"
+
+    def distance(self, network: metrics.FeatureNetwork) -> str:
+        """Return what the Frechet distance is called."""
+        if network.name == "inception":
+            return "FID"
+        return "MNIST-FID" if (network.name, self.name) == ("mnist_classifier", "mnist") else "Frechet distance"
+
+    def load(self, task: str, split: str | None = None, **options: Any) -> data.Batches:
+        """Return the data as a task makes it."""
+        from kerasgan import data
+
+        height, width, channels = self.image_shape
+        return data.load(
+            self.name,
+            task=task,
+            batch_size=1,
+            image_size=(height, width),
+            channels=channels,
+            data_dir=self.data_dir,
+            split=split or self.split,
+            **options,
+        )
+
+    def columns(self, task: str, n: int | None, split: str | None = None, **options: Any) -> list[np.ndarray]:
+        """Return n images, and what the task has beside them, as arrays, in a random order that is always the same."""
+        import numpy as np
+
+        columns = self.load(task, split, **options).columns
+        chosen = np.random.default_rng(0).permutation(len(columns[0]))[:n]  # files come class by class
+        return [column[chosen] for column in columns]
+
+    def images(self, n: int, split: str | None = None) -> np.ndarray:
+        """Return n images of the kind that was learnt: the normal ones, where some are not."""
+        if self.normal is None:
+            return self.columns("images", n, split)[0]
+        images, *anomalous = self.columns("one_class", None, split, normal=self.normal)
+        return images[anomalous[0] == 0][:n] if anomalous else images[:n]
+
+    def pairs(self, n: int) -> list[np.ndarray] | None:
+        """Return uint8 sources and targets, at most n; None where the data has no pairs."""
+        from kerasgan import images
+
+        task, options = self.task or self.trained_on.get("task", "pairs"), {}
+        if self.trained_on.get("halves") and not self.task:
+            task, options = "pairs", {"halves": True, "right_to_left": self.trained_on.get("right_to_left", False)}
+        elif tasks.TASKS[task] != "pairs":
+            fitting = ", ".join(tasks.fit("pairs"))
+            self.reasons.append(
+                f"translations are judged by pairs, and it learnt without: give --task, one of {fitting}"
+            )
+            return None
+        options |= {name: self.trained_on[name] for name in tasks.options_of(task, {}) if name in self.trained_on}
+        batches = self.load(task, **options)
+        return [images.to_uint8(side).numpy() for side in batches.first(min(n, batches.examples))]
+
+    def missing(self) -> str:
+        """Return why nothing can be measured."""
+        return "; ".join(self.reasons) or "it has no verb that there is a measure for"
