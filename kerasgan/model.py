@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import inspect
+import math
 import os
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -301,6 +302,7 @@ class GenerativeModel(keras.Model):
             "optimizers": {name: _described(o) for name, o in self.optimizers.items()},
             "precision": self.dtype_policy.name,
             "steps": int(self.step.numpy()),
+            "parameters": sum(math.prod(w.shape) for w in self.trainable_weights),
             "images": {
                 "shape": list(self.image_shape),
                 "in_and_out": "uint8 NHWC, 0 to 255",

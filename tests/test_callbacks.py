@@ -150,6 +150,23 @@ def test_a_finished_run_goes_on_with_more_epochs(run):
     assert len((folder.with_name("part") / "history.csv").read_text().splitlines()) == 4
 
 
+def test_to_resume_a_run_that_has_ended_changes_nothing(tmp_path):
+    folder = tmp_path / "run"
+    fit(folder, epochs=1)
+    files = ["run.json", "saved_model/kerasgan.json", "saved_model/saved_model.pb"]
+    before = [((folder / f).read_bytes(), (folder / f).stat().st_mtime_ns) for f in files[1:]]
+    record_before = json.loads((folder / "run.json").read_text())
+    assert record_before["seconds"] > 0
+    assert json.loads((folder / files[1]).read_text())["seconds"] == record_before["seconds"]
+    fit(folder, epochs=1, resume=True)
+    assert [((folder / f).read_bytes(), (folder / f).stat().st_mtime_ns) for f in files[1:]] == before
+    assert json.loads((folder / "run.json").read_text()) == record_before
+    fit(folder, epochs=2, resume=True)
+    after = json.loads((folder / "run.json").read_text())
+    assert after["seconds"] > record_before["seconds"]
+    assert json.loads((folder / files[1]).read_text())["steps"] == after["steps"] == 16
+
+
 def test_a_second_fit_takes_its_epochs_again(tmp_path):
     model, batches = small_model("gan"), small_batches("gan")
     for _ in range(2):

@@ -13,6 +13,7 @@ import time
 from pathlib import Path
 from types import SimpleNamespace
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -166,6 +167,23 @@ def test_train_then_use(key, tmp_path, monkeypatch):
         assert kerasgan("generate", run).returncode == 2
 
 
+def test_samples_are_measured_while_training(tmp_path, capsys):
+    image = keras.Input((None, None, 1))
+    keras.Model(image, keras.layers.Conv2D(4, 3, 2)(image)).save(tmp_path / "network.keras")
+    run = tmp_path / "run"
+    arguments = ["train", "gan", "--image-size", "8", "--batch-size", "500", "--width", "8", "--run", str(run)]
+    arguments += ["--evaluate-every", "2", "--features", str(tmp_path / "network.keras")]
+    assert main([*arguments, "--epochs", "2"]) == 0
+    said = capsys.readouterr().out
+    assert "digits has no test split: samples are compared with images that were learnt." in said
+    assert "Frechet distance of 1,797 samples: " in said
+    assert main([*arguments[:-4], "--resume", "--evaluate-every", "1", *arguments[-2:], "--epochs", "3"]) == 0
+    rows = (run / "evaluation.csv").read_text().splitlines()
+    assert rows[0].startswith("epoch,step,seconds,Frechet distance,kernel distance,precision,recall")
+    assert [row.split(",")[:2] for row in rows[1:]] == [["2", "6"], ["3", "9"]]
+    assert (run / "best/checkpoint").is_file()
+
+
 @pytest.fixture(scope="module")
 def conditional(tmp_path_factory):
     folder = tmp_path_factory.mktemp("cgan")
@@ -288,6 +306,13 @@ def test_mistakes_get_one_line_and_exit_code_2(arguments, said, tmp_path, capsys
     assert error.startswith("kerasgan: ")
     assert error.count("\n") == 1
     assert (tmp_path / "taken/mine.txt").read_text() == (tmp_path / "file").read_text() == "mine"
+    assert not (tmp_path / "runs").exists()
+
+
+def test_what_samples_nothing_is_not_measured_while_training(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert main(["train", "autoencoder", "--evaluate-every", "1"]) == 2
+    assert "Autoencoder samples nothing that could be measured: leave out --evaluate-every." in capsys.readouterr().err
     assert not (tmp_path / "runs").exists()
 
 

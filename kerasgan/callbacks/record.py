@@ -7,6 +7,7 @@ import hashlib
 import json
 import os
 import shutil
+import time
 from pathlib import Path
 from typing import Any
 
@@ -43,10 +44,16 @@ class Record(keras.callbacks.Callback):
         else:
             self._make_folder({**about, **self.settings, "started": _now()})
         self._check_space()
+        self.started = time.monotonic()
 
     def on_train_end(self, logs=None):
-        record = run_folder.read(self.run)
-        record |= {"steps": int(self.model.step.numpy()), "epochs": self.params["epochs"], "ended": _now()}
+        record, steps = run_folder.read(self.run), int(self.model.step.numpy())
+        if record.get("steps") == steps:
+            return  # a run that had ended, and was resumed in vain
+        seconds = (
+            record.get("seconds", 0) + time.monotonic() - self.started
+        )  # those of a process that was killed are lost
+        record |= {"steps": steps, "epochs": self.params["epochs"], "ended": _now(), "seconds": round(seconds, 1)}
         record["weights_sha256"] = weights_sha256(self.model)
         run_folder.write(self.run, record)
 
@@ -81,7 +88,7 @@ class Record(keras.callbacks.Callback):
 
 
 class Export(keras.callbacks.Callback):
-    """Write the SavedModel when training ends, also when it is stopped."""
+    """Write the SavedModel when training ends, also when it is stopped; leave it alone if no step was taken."""
 
     def __init__(self, run: str | os.PathLike):
         super().__init__()
@@ -89,9 +96,14 @@ class Export(keras.callbacks.Callback):
 
     def on_train_end(self, logs=None):
         folder, part = self.run / "saved_model", self.run / "saved_model.part"
+        about = folder / "kerasgan.json"
+        if about.is_file() and run_folder.about_model(folder)["steps"] == int(self.model.step.numpy()):
+            return
         shutil.rmtree(part, ignore_errors=True)
         record = run_folder.read(self.run)
-        self.model.export(part, data=record["data"], seed=record["seed"])
+        self.model.export(
+            part, **{name: record[name] for name in ("data", "seed", "seconds", "command") if name in record}
+        )
         shutil.rmtree(folder, ignore_errors=True)
         part.rename(folder)
 
