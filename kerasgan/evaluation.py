@@ -71,8 +71,9 @@ def generation(
             shown = {"beside": _mean(beside), "beside_std": _std(beside), "beside_what": "other real images"}
             measure = dataclasses.replace(measure, **shown)
         measures.append(measure)
-    intervals = np.mean([one["interval"] for one in found], axis=0)
-    measures[1] = dataclasses.replace(measures[1], low=float(intervals[0]), high=float(intervals[1]))
+    low, high = np.mean([one["interval"] for one in found], axis=0).tolist()
+    if math.isfinite(low):  # few samples are one block, which has no interval
+        measures[1] = dataclasses.replace(measures[1], low=low, high=high)
     if "sample_labelled" in model.about["verbs"] and network.logits:
         measures.append(_label_accuracy(model, network, n))
     measures.append(Measure("time for 1,000 samples", _mean(seconds[1:] or seconds), "lower", n, "s"))

@@ -4,9 +4,15 @@ import json
 import shlex
 from pathlib import Path
 
+import keras
+import numpy as np
 import pytest
+from conftest import small_model
 from PIL import Image
 
+import kerasgan
+from kerasgan.cli import main
+from kerasgan.cli.card import readme
 from kerasgan.models import MODELS
 
 ROOT = Path(__file__).parents[1]
@@ -63,3 +69,68 @@ def test_links_in_a_card_lead_somewhere(key):
     for part in text.split("](")[1:]:
         target = part.partition(")")[0]
         assert target.startswith(("https://", "http://")) or (ZOO / key / target).exists(), target
+
+
+def test_the_table_of_the_zoo_says_what_its_cards_say():
+    assert (ZOO / "README.md").read_text() == readme(ZOO), "call kerasgan card"
+
+
+@pytest.fixture
+def small_zoo(tmp_path, monkeypatch):
+    """Two cards, and a model of one of them with what it takes to measure it."""
+    monkeypatch.chdir(tmp_path)
+    for key in ("vae", "cyclegan"):
+        (tmp_path / "zoo" / key).mkdir(parents=True)
+        about = {"variant": key, "data": "mnist", "train_seconds": 70.4, "cores": 1, "versions": {"kerasgan": "9.9"}}
+        number = {"what": "bound", "value": 9.1, "std": 0.2, "runs": 3, "unit": "nats", "command": "python x.py"}
+        published = {"what": "bound", "value": 8.7, "source": "a paper"}
+        about |= {"measured": [number], "published": [published]}
+        (tmp_path / "zoo" / key / "card.json").write_text(json.dumps(about))
+    image = keras.Input((None, None, 1))
+    keras.Model(image, keras.layers.Conv2D(4, 3, 2)(image)).save("network.keras")
+    pixels = np.random.default_rng(0).integers(0, 256, (30, 12, 8, 1), np.uint8)
+    np.savez("data.npz", images=pixels)
+    small_model("vae").export("vae_small", data={"name": "data.npz"}, seconds=12.3)
+    return tmp_path / "zoo"
+
+
+def test_a_card_takes_in_what_is_measured(small_zoo, capsys):
+    arguments = ["vae_small", "--features", "network.keras", "-n", "20", "--draws", "2"]
+    assert main(["card", *arguments]) == 0
+    about = json.loads((small_zoo / "vae/card.json").read_text())
+    capsys.readouterr()
+    assert main(["evaluate", *arguments, "--json"]) == 0
+    again = json.loads(capsys.readouterr().out)
+    measured = about["evaluation"]["measures"]
+    assert about["evaluation"]["command"] == "kerasgan evaluate vae_small"
+    for group in ("samples", "reconstructions"):
+        for ours, theirs in zip(measured[group], again["measures"][group], strict=True):
+            assert ours["value"] == theirs["value"] or "time" in ours["name"]
+    assert about["evaluation"]["parameters"] == kerasgan.load("vae_small").about["parameters"] > 0
+
+    text = (small_zoo / "README.md").read_text()
+    psnr = next(one["value"] for one in measured["reconstructions"] if one["name"] == "PSNR")
+    assert "[vae](vae/README.md)" in text
+    assert f"reconstructions: PSNR {psnr:.4g} dB" in text
+    assert "| 12 | 1 |" in text  # seconds that the model says, where it does
+    assert "| 70 | 1 |" in text  # and else those on the card
+    assert "| vae | bound | 9.1 ± 0.2 nats | 3 | `python x.py` |" in text
+    assert "| vae | bound | 8.7 | published | a paper |" in text
+    assert text == readme(small_zoo)
+    assert Image.open(small_zoo / "vae/row.png").size == (12 * 58 + 2, 58 + 2)
+    assert Image.open(small_zoo / "gallery.png").width > 900
+    assert "gallery.png" in text
+
+
+def test_mistakes_with_cards(small_zoo, capsys):
+    small_model("gan").export("gan_small")
+    for arguments, said in [
+        (["--zoo", "nowhere"], "There is no card.json in the folders of nowhere"),
+        (["gan_small", "--data", "data.npz", "--features", "network.keras"], "is one of gan, which has no card"),
+        (["nothing"], "There is no nothing"),
+    ]:
+        assert main(["card", *arguments]) == 2
+        error = capsys.readouterr().err
+        assert said in error
+        assert error.count("\n") == 1
+    assert not (small_zoo / "README.md").exists()

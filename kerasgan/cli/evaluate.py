@@ -5,16 +5,12 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
-import math
-from typing import TYPE_CHECKING
+from typing import Any
 
 from kerasgan import run_folder, tasks
 from kerasgan.cli.held_out import FEATURES_HELP, HeldOut
 from kerasgan.cli.options import names, positive, tensorflow
 from kerasgan.errors import UserError
-
-if TYPE_CHECKING:
-    from kerasgan.evaluation import Measure
 
 
 def add_options(command) -> None:
@@ -37,37 +33,54 @@ def add_options(command) -> None:
 
 def evaluate(options: argparse.Namespace) -> int:
     """Print a table of all measures that apply to a model."""
+    record = measured(options)
+    if options.json:
+        print(json.dumps(record, indent=2))
+    else:
+        _print(record)
+    return 0
+
+
+def measured(options: argparse.Namespace) -> dict[str, Any]:
+    """Return all measures that apply to a model, with what they were made with, as JSON can keep them.
+
+    Raises UserError where none applies.
+    """
     about = run_folder.about_model(run_folder.saved_model(options.model))
-    shape = tuple(about["images"]["shape"] if "images" in about else about["image_shape"])
-    chosen = (options.data, options.split, options.data_dir, options.task, options.normal)
-    held_out = HeldOut(about.get("data", {}), shape, *chosen)
+    measured_on = held_out(options.model, options)
 
     tensorflow()
     import kerasgan
     from kerasgan import metrics
 
-    measured_with, measures = None, []
+    network = None
     model = kerasgan.load(options.model)
     if "sample" in model.about["verbs"]:
-        measured_with = metrics.feature_network(options.features or held_out.features())
-    groups = _groups(model, held_out, measured_with, options)
-    measures = {title: its for title, its in groups.items() if its}
+        network = metrics.feature_network(options.features or measured_on.features())
+    measures = {title: its for title, its in _groups(model, measured_on, network, options).items() if its}
     if not measures:
-        raise UserError(f"Nothing that {about['variant']} can do is measured on {held_out.name}: {held_out.missing()}.")
-    record = {
+        raise UserError(
+            f"Nothing that {about['variant']} can do is measured on {measured_on.name}: {measured_on.missing()}."
+        )
+    return {
         "model": options.model,
         "variant": about["variant"],
         "steps": about.get("steps"),
-        "data": {"name": held_out.name, "split": held_out.split},
-        "network": measured_with and _described(measured_with),
+        "parameters": about.get("parameters"),
+        "seconds_of_training": about.get("seconds"),
+        "data": {"name": measured_on.name, "split": measured_on.split},
+        "network": network and _described(network),
         "measures": {title: [dataclasses.asdict(one) for one in its] for title, its in measures.items()},
         "versions": kerasgan.versions(),
     }
-    if options.json:
-        print(json.dumps(record, indent=2))
-    else:
-        _print(record, measures)
-    return 0
+
+
+def held_out(model: str, options: argparse.Namespace) -> HeldOut:
+    """Return what a model is measured on."""
+    about = run_folder.about_model(run_folder.saved_model(model))
+    shape = tuple(about["images"]["shape"] if "images" in about else about["image_shape"])
+    chosen = (options.data, options.split, options.data_dir, options.task, options.normal)
+    return HeldOut(about.get("data", {}), shape, *chosen)
 
 
 def _groups(model, held_out, network, options):
@@ -109,31 +122,32 @@ def _described(network):
     }
 
 
-def _print(record, measures):
+def _print(record):
     steps = "" if record["steps"] is None else f", {record['steps']:,} steps"
     print(f"{record['variant']}{steps}; {record['data']['name']}, {record['data']['split']} split")
     if network := record["network"]:
         size = " x ".join(str(side or "any") for side in network["image_shape"])
         print(f"samples are measured with {network['name']} {network['sha256'][:12]} ({size}, {network['resizer']})")
-    for title, its in measures.items():
-        print(f"\n{title}, {its[0].n:,}{' in each draw' if its[0].std is not None else ''}")
-        width, wide = max(len(one.name) for one in its), max(len(_value(one)) for one in its)
+    for title, its in record["measures"].items():
+        print(f"\n{title}, {its[0]['n']:,}{' in each draw' if its[0]['std'] is not None else ''}")
+        width, wide = max(len(one["name"]) for one in its), max(len(value(one)) for one in its)
         for one in its:
-            print(f"  {one.name:<{width}}  {_value(one):<{wide}}{_beside(one)}".rstrip())
+            print(f"  {one['name']:<{width}}  {value(one):<{wide}}{_beside(one)}".rstrip())
 
 
-def _value(one: Measure) -> str:
-    text = _number(one.value) + (f" ± {_number(one.std)}" if one.std is not None else "")
-    if one.low is not None and math.isfinite(one.low):
-        text += f" ({_number(one.low)} to {_number(one.high)})"
-    return f"{text} {one.unit}".rstrip()
+def value(one: dict[str, Any]) -> str:
+    """Return a measure's value, with its spread over draws and its confidence interval where it has them."""
+    text = _number(one["value"]) + (f" ± {_number(one['std'])}" if one["std"] is not None else "")
+    if one["low"] is not None:
+        text += f" ({_number(one['low'])} to {_number(one['high'])})"
+    return f"{text} {one['unit']}".rstrip()
 
 
-def _beside(one: Measure) -> str:
-    if one.beside is None:
+def _beside(one):
+    if one["beside"] is None:
         return ""
-    spread = f" ± {_number(one.beside_std)}" if one.beside_std is not None else ""
-    return f"  {one.beside_what}: {_number(one.beside)}{spread}"
+    spread = f" ± {_number(one['beside_std'])}" if one["beside_std"] is not None else ""
+    return f"  {one['beside_what']}: {_number(one['beside'])}{spread}"
 
 
 def _number(value):

@@ -1,0 +1,203 @@
+"""kerasgan card: the zoo's results, from one card for each variant."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+from pathlib import Path
+
+from kerasgan.cli import evaluate
+from kerasgan.errors import UserError
+from kerasgan.models import CLASSES
+
+ROW = 12  # pictures that show a variant in the gallery
+SIDE = 56  # pixels of each
+TASK_MEASURES = {  # what stands for a task in the table
+    "classes": "accuracy",
+    "likelihood": "bits per dimension",
+    "anomalies": "AUC of the anomaly score",
+    "translations": "PSNR",
+    "reconstructions": "PSNR",
+}
+HEAD = """\
+# Results
+
+One row for each variant, from its card.json. Written by `kerasgan card`, not by hand.
+
+Samples are measured with the MNIST classifier in `saved_models/`: MNIST-FID is the Frechet distance of its features,
+KID their kernel distance, precision and recall are of 5 neighbours. There are 10,000 in each of three draws, against
+the 10,000 test images; ± is the spread over draws. The row of real images is what as many training images reach: the
+floor. Seconds are those of the recipe on the cores of the next column. How, is said in each variant's own card.
+"""
+
+
+def add_options(command) -> None:
+    evaluate.add_options(command)
+    command.set_defaults(command=card)
+    command.description = (
+        "Measure trained models, keep the numbers in the card.json of their variants, and write the table and the "
+        "gallery of all cards."
+    )
+    model = next(action for action in command._actions if action.dest == "model")
+    model.dest, model.nargs, model.metavar = "models", "*", "SAVED_MODEL"
+    command.add_argument("--zoo", type=Path, default=Path("zoo"), help="the folder of cards")
+
+
+def card(options: argparse.Namespace) -> int:
+    """Update the cards of the models given, and write README.md and gallery.png of the zoo from all cards."""
+    zoo = options.zoo
+    if not any(zoo.glob("*/card.json")):
+        raise UserError(f"There is no card.json in the folders of {zoo}: call it in a clone, or give its --zoo.")
+    for model in options.models:
+        record = evaluate.measured(argparse.Namespace(**{**vars(options), "model": model}))
+        file = zoo / record["variant"] / "card.json"
+        if not file.is_file():
+            raise UserError(f"{model} is one of {record['variant']}, which has no card: {file} is missing.")
+        about = json.loads(file.read_text())
+        about["evaluation"] = {**record, "command": f"kerasgan evaluate {model}"}
+        _write(file, json.dumps(about, indent=2, ensure_ascii=False) + "\n")
+        _write_row(zoo / record["variant"] / "row.png", model, options)
+        print(f"{file} says what {model} reaches.")
+    _write_gallery(zoo)
+    _write(zoo / "README.md", readme(zoo))
+    print(f"{zoo / 'README.md'} is written.")
+    return 0
+
+
+def readme(zoo: Path) -> str:
+    """Return the text of the zoo's README.md: what its cards say."""
+    files = [zoo / key / "card.json" for key in CLASSES]
+    cards = [json.loads(file.read_text()) for file in files if file.is_file()]
+    gallery = ["![Samples of every variant](gallery.png)", ""] if (zoo / "gallery.png").is_file() else []
+    return "\n".join([HEAD, *gallery, *_results(cards), "", *_published(cards)]) + "\n"
+
+
+def _results(cards):
+    columns = (
+        "variant",
+        "data",
+        "MNIST-FID",
+        "KID",
+        "precision",
+        "recall",
+        "label accuracy",
+        "task",
+        "parameters",
+        "training, s",
+        "cores",
+        "1,000 samples, s",
+        "version",
+    )
+    yield _row(columns)
+    yield _row(["---"] * len(columns))
+    floor = next((c["evaluation"] for c in cards if _floor(c)), None)
+    if floor:
+        its = {one["name"]: one for one in floor["measures"]["samples"]}
+        names = ("MNIST-FID", "kernel distance", "precision", "recall")
+        beside = [{**its[name], "value": its[name]["beside"], "std": its[name]["beside_std"]} for name in names]
+        yield _row(["real images", "mnist", *(evaluate.value({**one, "low": None}) for one in beside), *[""] * 7])
+    for one in cards:
+        found = one.get("evaluation", {"measures": {}})
+        samples = {m["name"]: m for m in found["measures"].get("samples", [])}
+        names = ("MNIST-FID", "kernel distance", "precision", "recall", "label accuracy")
+        numbers = [evaluate.value({**samples[n], "low": None}) if n in samples else "" for n in names]
+        time = samples.get("time for 1,000 samples")
+        yield _row(
+            [
+                f"[{one['variant']}]({one['variant']}/README.md)",
+                one["data"],
+                *numbers,
+                _task(found),
+                f"{found['parameters']:,}" if found.get("parameters") else "",
+                f"{round(found.get('seconds_of_training') or one['train_seconds']):,}",
+                str(one["cores"]),
+                evaluate.value(time).removesuffix(" s") if time else "",
+                one["versions"]["kerasgan"],
+            ]
+        )
+
+
+def _floor(card):
+    samples = card.get("evaluation", {"measures": {}})["measures"].get("samples", [])
+    return samples and samples[0]["name"] == "MNIST-FID" and samples[0]["beside"] is not None
+
+
+def _task(evaluation):
+    found = []
+    for group, name in TASK_MEASURES.items():
+        found += [
+            f"{group}: {name} {evaluate.value(m)}" for m in evaluation["measures"].get(group, []) if m["name"] == name
+        ]
+    return "; ".join(found)
+
+
+def _published(cards):
+    yield "## Measured, beside published"
+    yield ""
+    yield "What a number was measured on, and how, is on the variant's card: few of these pairs share a protocol."
+    yield ""
+    yield _row(["variant", "what", "value", "runs", "from"])
+    yield _row(["---"] * 5)
+    for one in cards:
+        for number in one["measured"]:
+            spread = f" ± {number['std']}" if number["std"] is not None else ""
+            value = f"{number['value']}{spread} {number['unit']}".rstrip()
+            yield _row([one["variant"], number["what"], value, str(number["runs"]), f"`{number['command']}`"])
+        for number in one["published"]:
+            yield _row([one["variant"], number["what"], str(number["value"]), "published", number["source"]])
+
+
+def _row(cells):
+    return f"| {' | '.join(cell.replace('|', '/') for cell in cells)} |"
+
+
+def _write_row(file, model, options):
+    """Write the pictures that show a model in the gallery: samples, or sources above what became of them."""
+    import numpy as np
+
+    import kerasgan
+    from kerasgan import images, metrics
+
+    loaded, held_out = kerasgan.load(model), evaluate.held_out(model, options)
+    verbs = loaded.about["verbs"]
+    if "sample" in verbs:
+        rows = [loaded.sample(n=ROW, seed=0)]
+    elif "translate" in verbs:
+        sources, _ = held_out.pairs(ROW)
+        rows = [sources, loaded.translate(images=sources)]
+    elif "reconstruct" in verbs:
+        sources = held_out.images(ROW)
+        rows = [sources, loaded.reconstruct(images=sources)]
+    else:
+        raise UserError(f"{model} makes no pictures: it can {', '.join(verbs)}.")
+    rows = np.stack([metrics.fitted(row, (SIDE, SIDE, 3)) for row in rows])
+    images.write_png(file, images.grid(rows, gap=2))
+
+
+def _write_gallery(zoo):
+    """Put the rows of all variants into one picture, each with its name; nothing where there are none."""
+    from matplotlib.figure import Figure
+    from PIL import Image
+
+    rows = {key: Image.open(zoo / key / "row.png") for key in CLASSES if (zoo / key / "row.png").is_file()}
+    if not rows:
+        return
+    heights = [row.height for row in rows.values()]
+    figure = Figure(figsize=(8.6, sum(heights) / 100 + 0.05 * len(rows)), layout="constrained")
+    axes = figure.subplots(len(rows), height_ratios=heights, squeeze=False)[:, 0]
+    for (key, row), ax in zip(rows.items(), axes, strict=True):
+        ax.imshow(row, interpolation="nearest")
+        ax.set(xticks=[], yticks=[])
+        ax.set_ylabel(key.replace("_", " "), rotation=0, ha="right", va="center", fontsize=8)
+        for spine in ax.spines.values():
+            spine.set_visible(False)
+    part = zoo / "gallery.part"
+    figure.savefig(part, dpi=120, format="png")
+    os.replace(part, zoo / "gallery.png")
+
+
+def _write(path, text):
+    part = path.with_name(f"{path.name}.part")
+    part.write_text(text, encoding="utf-8")
+    os.replace(part, path)
