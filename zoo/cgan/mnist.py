@@ -8,13 +8,13 @@ from kerasgan import callbacks, data
 from kerasgan.models import CGAN
 
 
-def main(name="mnist", run="runs/cgan-mnist", epochs=15, resume=False):
+def main(name="mnist", run="runs/cgan-mnist", epochs=15, resume=False, more=()):
     keras.utils.set_random_seed(0)
     digits = data.load(name, takes="labelled", batch_size=100)
 
     model = CGAN(image_shape=digits.image_shape, classes=digits.classes)
     model.compile()
-    model.fit(digits, epochs=epochs, callbacks=callbacks.standard(run, digits, resume))
+    model.fit(digits, epochs=epochs, callbacks=callbacks.standard(run, digits, resume, more=more))
 
 
 if __name__ == "__main__":

@@ -8,14 +8,14 @@ from kerasgan import callbacks, data
 from kerasgan.models import WGAN
 
 
-def main(name="mnist", run="runs/wgan-mnist", epochs=7, resume=False):
+def main(name="mnist", run="runs/wgan-mnist", epochs=7, resume=False, more=()):
     keras.utils.set_random_seed(0)
     digits = data.load(name, takes="images", batch_size=64)
 
     model = WGAN(image_shape=digits.image_shape, width=32)
     players = ("critic", "generator")
     model.compile(**{p: keras.optimizers.RMSprop(4e-4) for p in players})  # minutes, not hours
-    model.fit(digits, epochs=epochs, callbacks=callbacks.standard(run, digits, resume))
+    model.fit(digits, epochs=epochs, callbacks=callbacks.standard(run, digits, resume, more=more))
 
 
 if __name__ == "__main__":

@@ -8,14 +8,14 @@ from kerasgan import callbacks, data
 from kerasgan.models import WGANGP
 
 
-def main(name="mnist", run="runs/wgan_gp-mnist", epochs=7, resume=False):
+def main(name="mnist", run="runs/wgan_gp-mnist", epochs=7, resume=False, more=()):
     keras.utils.set_random_seed(0)
     digits = data.load(name, takes="images", batch_size=64)
 
     model = WGANGP(image_shape=digits.image_shape, width=32)
     players = ("critic", "generator")
     model.compile(**{p: keras.optimizers.Adam(5e-4, beta_1=0.0, beta_2=0.9) for p in players})  # minutes, not hours
-    model.fit(digits, epochs=epochs, callbacks=callbacks.standard(run, digits, resume))
+    model.fit(digits, epochs=epochs, callbacks=callbacks.standard(run, digits, resume, more=more))
 
 
 if __name__ == "__main__":
