@@ -195,9 +195,10 @@ class GenerativeModel(keras.Model):
             wanted = f"a trained {self.starts_from}" if self.starts_from else "no other model"
             raise UserError(f"{type(self).__name__} starts from {wanted}, not from a {kind}.")
         theirs = {layer.name: layer for layer in first_stage.layers if layer.name != "noise"}
-        for network in self.layers:
-            if network.name not in theirs:
-                continue
+        shared = [network for network in self.layers if network.name in theirs]
+        if not shared:
+            raise UserError(f"{type(self).__name__} has no network of the {kind}'s names, {', '.join(theirs)}.")
+        for network in shared:
             weights = theirs[network.name].get_weights()
             if [w.shape for w in weights] != [tuple(w.shape) for w in network.weights]:
                 raise UserError(
@@ -217,6 +218,8 @@ class GenerativeModel(keras.Model):
             kwargs.setdefault("shuffle", False)  # the stream shuffles; Keras would only warn that it cannot
             self._check_batches(x)
             x = x.stream(lambda: int(self.step.numpy()), self.batches_per_step)
+        elif isinstance(x, tf.data.Dataset):
+            self._check_batch_size(tf.nest.flatten(x.element_spec)[0].shape[0])
         if kwargs.get("validation_data") is not None:
             self._check_can_evaluate()  # now, not after the first epoch
             kwargs["validation_data"] = self._in_order(kwargs["validation_data"])
@@ -350,10 +353,13 @@ class GenerativeModel(keras.Model):
             raise UserError(f"{name} makes {shape} of images of {source}; the data has {batches.source_shape}.")
         if self.takes.endswith("labelled") and batches.classes > self.classes:
             raise UserError(f"{name} was built for {self.classes} classes; the data has {batches.classes}.")
-        if batches.batch_size < self.smallest_batch:
+        self._check_batch_size(batches.batch_size)
+
+    def _check_batch_size(self, n: int | None) -> None:
+        if n is not None and n < self.smallest_batch:
             raise UserError(
-                f"{name} compares the images of a batch, so it needs {self.smallest_batch}; the data has batches of "
-                f"{batches.batch_size}."
+                f"{type(self).__name__} compares the images of a batch, so it needs {self.smallest_batch}; the data "
+                f"has batches of {n}."
             )
 
 

@@ -393,6 +393,11 @@ def test_a_second_stage_starts_from_nothing_else():
         UserError, match=r"^The generator of the wgan_gp has other shapes: [^\n]+'latent_dim': 4[^\n]+$"
     ):
         SecondStage(latent_dim=5).start_from(small_model("wgan_gp"))
+    stranger = SecondStage()
+    for network in (stranger.generator, stranger.critic):
+        network.name = f"{network.name}_2"
+    with pytest.raises(UserError, match=r"^SecondStage has no network of the wgan_gp's names, [^\n]*generator[^\n]*$"):
+        stranger.start_from(small_model("wgan_gp"))
     for settings, needed in (({"latent_dim": 5}, "'latent_dim': 4"), ({"width": 8}, "'width': 4")):
         with pytest.raises(UserError, match=rf"^The generator of the wgan_gp has other shapes: [^\n]+{needed}[^\n]+$"):
             SecondStage(**settings).start_from(small_model("wgan_gp"))

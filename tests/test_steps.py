@@ -189,6 +189,9 @@ def test_conditional_samples_follow_their_labels():
 def test_cgan_refuses_batches_of_one_image():
     with pytest.raises(UserError, match="CGAN .* needs 2; the data has batches of 1"):
         small_model("cgan").fit(small_batches("cgan", batch_size=1))
+    images = tf.data.Dataset.from_tensors((tf.zeros((1, 12, 8, 1)), tf.zeros((1,), tf.int32)))
+    with pytest.raises(UserError, match="CGAN .* needs 2; the data has batches of 1"):
+        small_model("cgan").fit(images)
 
 
 def test_both_players_of_cgan_hear_the_label_from_the_start():
