@@ -12,7 +12,7 @@ from PIL import Image
 
 import kerasgan
 from kerasgan.cli import main
-from kerasgan.cli.card import readme
+from kerasgan.cli.card import readme, with_section
 from kerasgan.models import MODELS
 
 ROOT = Path(__file__).parents[1]
@@ -75,6 +75,16 @@ def test_the_table_of_the_zoo_says_what_its_cards_say():
     assert (ZOO / "README.md").read_text() == readme(ZOO), "call kerasgan card"
 
 
+@every_card
+def test_the_text_of_a_card_says_what_was_evaluated(key):
+    about = card(key)
+    if "evaluation" not in about:
+        pytest.skip("not evaluated yet")
+    assert about["evaluation"]["variant"] == key
+    text = (ZOO / key / "README.md").read_text()
+    assert text == with_section(text, about["evaluation"]), "call kerasgan card with the model"
+
+
 @pytest.fixture
 def small_zoo(tmp_path, monkeypatch):
     """Two cards, and a model of one of them with what it takes to measure it."""
@@ -107,6 +117,13 @@ def test_a_card_takes_in_what_is_measured(small_zoo, capsys):
         for ours, theirs in zip(measured[group], again["measures"][group], strict=True):
             assert ours["value"] == theirs["value"] or "time" in ours["name"]
     assert about["evaluation"]["parameters"] == kerasgan.load("vae_small").about["parameters"] > 0
+
+    text = (small_zoo / "vae/README.md").read_text()
+    assert text.count("## Evaluation") == 1
+    assert "    kerasgan evaluate vae_small" in text
+    distance = next(one for one in measured["samples"] if one["name"] == "Frechet distance")
+    assert f"| samples: Frechet distance | {distance['value']:.4g} ± {distance['std']:.2g} | 20 |" in text
+    assert with_section(f"# VAE\n{text}tail", about["evaluation"]) == f"# VAE\n{text}tail"
 
     text = (small_zoo / "README.md").read_text()
     psnr = next(one["value"] for one in measured["reconstructions"] if one["name"] == "PSNR")

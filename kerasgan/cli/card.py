@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import io
 import json
 import os
 from pathlib import Path
+from typing import Any
 
 from kerasgan.cli import evaluate
 from kerasgan.errors import UserError
@@ -29,6 +31,14 @@ Samples are measured with the MNIST classifier in `saved_models/`: MNIST-FID is 
 KID their kernel distance, precision and recall are of 5 neighbours. There are 10,000 in each of three draws, against
 the 10,000 test images; ± is the spread over draws. The row of real images is what as many training images reach: the
 floor. Seconds are those of the recipe on the cores of the next column. How, is said in each variant's own card.
+"""
+
+
+START, END = "<!-- by kerasgan card, from card.json -->", "<!-- end -->"
+GALLERY = """\
+![Samples of every variant](gallery.png)
+
+Samples, not chosen; of what translates or reconstructs, the source above and what became of it below.
 """
 
 
@@ -57,7 +67,9 @@ def card(options: argparse.Namespace) -> int:
         about = json.loads(file.read_text())
         about["evaluation"] = {**record, "command": f"kerasgan evaluate {model}"}
         _write(file, json.dumps(about, indent=2, ensure_ascii=False) + "\n")
-        _write_row(zoo / record["variant"] / "row.png", model, options)
+        text = file.with_name("README.md").read_text() if file.with_name("README.md").is_file() else ""
+        _write(file.with_name("README.md"), with_section(text, about["evaluation"]))
+        _write_row(file.with_name("row.png"), model, options)
         print(f"{file} says what {model} reaches.")
     _write_gallery(zoo)
     _write(zoo / "README.md", readme(zoo))
@@ -69,8 +81,24 @@ def readme(zoo: Path) -> str:
     """Return the text of the zoo's README.md: what its cards say."""
     files = [zoo / key / "card.json" for key in CLASSES]
     cards = [json.loads(file.read_text()) for file in files if file.is_file()]
-    gallery = ["![Samples of every variant](gallery.png)", ""] if (zoo / "gallery.png").is_file() else []
+    gallery = [GALLERY] if (zoo / "gallery.png").is_file() else []
     return "\n".join([HEAD, *gallery, *_results(cards), "", *_published(cards)]) + "\n"
+
+
+def with_section(text: str, evaluation: dict[str, Any]) -> str:
+    """Return the text of a variant's README.md with the table of its evaluation, in the place of an older one."""
+    lines = [START, "", "## Evaluation", "", f"    {evaluation['command']}", ""]
+    if network := evaluation["network"]:
+        lines += [f"Samples are measured with {network['name']} {network['sha256'][:12]}, {network['resizer']}.", ""]
+    data = evaluation["data"]
+    lines += [_row(["", f"{data['name']}, {data['split']} split", "images", "beside"]), _row(["---"] * 4)]
+    for group, its in evaluation["measures"].items():
+        lines += [_row([f"{group}: {m['name']}", evaluate.value(m), f"{m['n']:,}", evaluate.beside(m)]) for m in its]
+    section = "\n".join([*lines, "", END])
+    before, found, after = text.partition(START)
+    if not found:
+        return f"{text.rstrip()}\n\n{section}\n"
+    return f"{before}{section}{after.partition(END)[2]}"
 
 
 def _results(cards):
@@ -164,7 +192,8 @@ def _write_row(file, model, options):
     if "sample" in verbs:
         rows = [loaded.sample(n=ROW, seed=0)]
     elif "translate" in verbs:
-        sources, _ = held_out.pairs(ROW)
+        pairs = held_out.pairs(ROW)
+        sources = pairs[0] if pairs else held_out.images(ROW)
         rows = [sources, loaded.translate(images=sources)]
     elif "reconstruct" in verbs:
         sources = held_out.images(ROW)
@@ -189,11 +218,12 @@ def _write_gallery(zoo):
     for (key, row), ax in zip(rows.items(), axes, strict=True):
         ax.imshow(row, interpolation="nearest")
         ax.set(xticks=[], yticks=[])
-        ax.set_ylabel(key.replace("_", " "), rotation=0, ha="right", va="center", fontsize=8)
+        ax.set_ylabel(key.replace("_", "\n"), rotation=0, ha="right", va="center", fontsize=8)
         for spine in ax.spines.values():
             spine.set_visible(False)
-    part = zoo / "gallery.part"
-    figure.savefig(part, dpi=120, format="png")
+    drawn, part = io.BytesIO(), zoo / "gallery.part"
+    figure.savefig(drawn, dpi=120, format="png")
+    Image.open(drawn).convert("RGB").quantize(256).save(part, format="PNG")  # a third of the bytes
     os.replace(part, zoo / "gallery.png")
 
 

@@ -132,22 +132,23 @@ def _print(record):
         print(f"\n{title}, {its[0]['n']:,}{' in each draw' if its[0]['std'] is not None else ''}")
         width, wide = max(len(one["name"]) for one in its), max(len(value(one)) for one in its)
         for one in its:
-            print(f"  {one['name']:<{width}}  {value(one):<{wide}}{_beside(one)}".rstrip())
+            print(f"  {one['name']:<{width}}  {value(one):<{wide}}  {beside(one)}".rstrip())
 
 
 def value(one: dict[str, Any]) -> str:
     """Return a measure's value, with its spread over draws and its confidence interval where it has them."""
-    text = _number(one["value"]) + (f" ± {_number(one['std'])}" if one["std"] is not None else "")
+    text = _number(one["value"]) + (f" ± {one['std']:.2g}" if one["std"] is not None else "")
     if one["low"] is not None:
         text += f" ({_number(one['low'])} to {_number(one['high'])})"
     return f"{text} {one['unit']}".rstrip()
 
 
-def _beside(one):
+def beside(one: dict[str, Any]) -> str:
+    """Return what stands beside a measure; nothing where nothing does."""
     if one["beside"] is None:
         return ""
-    spread = f" ± {_number(one['beside_std'])}" if one["beside_std"] is not None else ""
-    return f"  {one['beside_what']}: {_number(one['beside'])}{spread}"
+    spread = f" ± {one['beside_std']:.2g}" if one["beside_std"] is not None else ""
+    return f"{one['beside_what']}: {_number(one['beside'])}{spread}"
 
 
 def _number(value):
