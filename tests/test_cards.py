@@ -112,7 +112,8 @@ def test_a_card_takes_in_what_is_measured(small_zoo, capsys):
     assert main(["evaluate", *arguments, "--json"]) == 0
     again = json.loads(capsys.readouterr().out)
     measured = about["evaluation"]["measures"]
-    assert about["evaluation"]["command"] == "kerasgan evaluate vae_small"
+    command = about["evaluation"]["command"]
+    assert command == "kerasgan evaluate vae_small -n 20 --draws 2 --features network.keras"
     for group in ("samples", "reconstructions"):
         for ours, theirs in zip(measured[group], again["measures"][group], strict=True):
             assert ours["value"] == theirs["value"] or "time" in ours["name"]
@@ -120,7 +121,7 @@ def test_a_card_takes_in_what_is_measured(small_zoo, capsys):
 
     text = (small_zoo / "vae/README.md").read_text()
     assert text.count("## Evaluation") == 1
-    assert "    kerasgan evaluate vae_small" in text
+    assert f"    {command}\n" in text
     distance = next(one for one in measured["samples"] if one["name"] == "Frechet distance")
     assert f"| samples: Frechet distance | {distance['value']:.4g} ± {distance['std']:.2g} | 20 |" in text
     assert with_section(f"# VAE\n{text}tail", about["evaluation"]) == f"# VAE\n{text}tail"

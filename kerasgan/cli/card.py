@@ -6,10 +6,12 @@ import argparse
 import io
 import json
 import os
+import shlex
 from pathlib import Path
 from typing import Any
 
 from kerasgan.cli import evaluate
+from kerasgan.cli.options import Parser
 from kerasgan.errors import UserError
 from kerasgan.models import CLASSES
 
@@ -65,7 +67,7 @@ def card(options: argparse.Namespace) -> int:
         if not file.is_file():
             raise UserError(f"{model} is one of {record['variant']}, which has no card: {file} is missing.")
         about = json.loads(file.read_text())
-        about["evaluation"] = {**record, "command": f"kerasgan evaluate {model}"}
+        about["evaluation"] = {**record, "command": _command(model, options)}
         _write(file, json.dumps(about, indent=2, ensure_ascii=False) + "\n")
         text = file.with_name("README.md").read_text() if file.with_name("README.md").is_file() else ""
         _write(file.with_name("README.md"), with_section(text, about["evaluation"]))
@@ -75,6 +77,19 @@ def card(options: argparse.Namespace) -> int:
     _write(zoo / "README.md", readme(zoo))
     print(f"{zoo / 'README.md'} is written.")
     return 0
+
+
+def _command(model, options):
+    """Return the command that measures a model as it was measured."""
+    parser = Parser()
+    evaluate.add_options(parser)
+    usual = vars(parser.parse_args([model]))
+    words = ["kerasgan", "evaluate", model]
+    for name in ("data", "split", "n", "draws", "features", "task", "normal"):
+        if (given := getattr(options, name)) != usual[name]:
+            text = ",".join(map(str, given)) if isinstance(given, tuple) else str(given)
+            words += [f"--{name}" if len(name) > 1 else f"-{name}", text]
+    return shlex.join(words)
 
 
 def readme(zoo: Path) -> str:
