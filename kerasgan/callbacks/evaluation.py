@@ -27,7 +27,8 @@ class Evaluation(keras.callbacks.Callback):
     name: what the Frechet distance is called with these features on this data
 
     The checkpoint of the lowest Frechet distance is in the run's folder `best`: kerasgan.restore(run, "best").
-    Seconds are those of training alone, without those of an epoch that was broken off. Raises UserError for a model that samples nothing.
+    Seconds are those of training alone, without those of an epoch that was broken off.
+    Raises UserError for a model that samples nothing.
     """
 
     def __init__(
