@@ -140,6 +140,7 @@ def test_the_table_says_what_was_measured_with_what(capsys):
     sha256 = kerasgan.metrics.feature_network("network.keras").sha256
     for part in (
         "cgan, 0 steps; data.npz, train split",
+        "images that it may have learnt from",
         f"samples are measured with network {sha256[:12]} (any x any x 1, bicubic, antialiased)",
         "samples, 20 in each draw",
         "Frechet distance",

@@ -125,6 +125,8 @@ def _described(network):
 def _print(record):
     steps = "" if record["steps"] is None else f", {record['steps']:,} steps"
     print(f"{record['variant']}{steps}; {record['data']['name']}, {record['data']['split']} split")
+    if record["data"]["split"] == "train":
+        print("these are images that it may have learnt from: new ones would tell more")
     if network := record["network"]:
         size = " x ".join(str(side or "any") for side in network["image_shape"])
         print(f"samples are measured with {network['name']} {network['sha256'][:12]} ({size}, {network['resizer']})")
