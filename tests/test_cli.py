@@ -172,7 +172,7 @@ def test_samples_are_measured_while_training(tmp_path, capsys):
     keras.Model(image, keras.layers.Conv2D(4, 3, 2)(image)).save(tmp_path / "network.keras")
     run = tmp_path / "run"
     arguments = ["train", "gan", "--image-size", "8", "--batch-size", "500", "--width", "8", "--run", str(run)]
-    arguments += ["--evaluate-every", "2", "--features", str(tmp_path / "network.keras")]
+    arguments += ["--evaluate-every", "2", "--evaluate-with", str(tmp_path / "network.keras")]
     assert main([*arguments, "--epochs", "2"]) == 0
     said = capsys.readouterr().out
     assert "digits has no test split: samples are compared with images that were learnt." in said

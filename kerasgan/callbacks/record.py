@@ -50,9 +50,7 @@ class Record(keras.callbacks.Callback):
         record, steps = run_folder.read(self.run), int(self.model.step.numpy())
         if record.get("steps") == steps:
             return  # a run that had ended, and was resumed in vain
-        seconds = (
-            record.get("seconds", 0) + time.monotonic() - self.started
-        )  # those of a process that was killed are lost
+        seconds = record.get("seconds", 0) + time.monotonic() - self.started  # a process that was killed told none
         record |= {"steps": steps, "epochs": self.params["epochs"], "ended": _now(), "seconds": round(seconds, 1)}
         record["weights_sha256"] = weights_sha256(self.model)
         run_folder.write(self.run, record)

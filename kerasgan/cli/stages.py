@@ -18,7 +18,7 @@ MAY_CHANGE = (
     "steps",
     "checkpoint_seconds",
     "evaluate_every",
-    "features",
+    "evaluate_with",
     "devices",
     "data_dir",
 )  # what a resumed run may have differently
@@ -40,7 +40,7 @@ DEFAULTS = {
     "resume": False,
     "checkpoint_seconds": 30.0,
     "evaluate_every": None,
-    "features": None,
+    "evaluate_with": None,
     "precision": "float32",
     "devices": 1,
     "xla": False,

@@ -61,7 +61,7 @@ def add_options(command, variant):
         type=positive,
         help="measure samples each time, and keep the best checkpoint (never)",
     )
-    training.add_argument("--features", help=f"{FEATURES_HELP} (mnist for digits, else inception)")
+    training.add_argument("--evaluate-with", help=f"{FEATURES_HELP} (mnist for digits, else inception)")
     training.add_argument("--precision", choices=PRECISIONS, help="what networks compute in (float32)")
     training.add_argument("--devices", type=devices, help="how many GPUs, or all (1)")
     training.add_argument("--xla", action="store_true", help="compile the step with XLA")
@@ -131,7 +131,7 @@ def _evaluations(stage, model, batches):
     if "sample" not in model.endpoints():
         raise UserError(f"{stage.variant.name} samples nothing that could be measured: leave out --evaluate-every.")
     held_out = HeldOut(batches.about, batches.image_shape, data_dir=settings["data_dir"])
-    network = metrics.feature_network(settings["features"] or held_out.features())
+    network = metrics.feature_network(settings["evaluate_with"] or held_out.features())
     real = held_out.images(SAMPLES)
     if held_out.split == "train":
         print(f"{held_out.name} has no test split: samples are compared with images that were learnt.")
