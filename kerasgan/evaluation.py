@@ -55,12 +55,12 @@ def generation(
     n = min(n, len(real))
     real = real[:n]
     reference = _Reference(real, network, name)
-    sets, seconds = [], []
+    found, seconds = [], []
     for seed in range(draws):
         start = time.perf_counter()
-        sets.append(model.sample(n=n, seed=seed))
+        images = model.sample(n=n, seed=seed)
         seconds.append((time.perf_counter() - start) / n * 1000)
-    found = [reference.measured(images) for images in sets]
+        found.append(reference.measured(images))
     floors = [] if others is None else [others[i * n : (i + 1) * n] for i in range(min(draws, len(others) // n))]
     floors = [reference.measured(images) for images in floors]
     measures = []
@@ -115,24 +115,24 @@ def _label_accuracy(model, network, n):
 
 def reconstruction(model: Any, images: np.ndarray) -> list[Measure]:
     """Return how like uint8 images their reconstructions are."""
-    return _likeness(_asked(model.reconstruct, images), images, "")
+    return _likeness(_asked(model.reconstruct, images), images)
 
 
-def translation(translate: Callable, sources: np.ndarray, targets: np.ndarray, way: str = "") -> list[Measure]:
+def translation(translate: Callable, sources: np.ndarray, targets: np.ndarray) -> list[Measure]:
     """Return how like the targets the translations of uint8 sources are; beside it, the sources themselves.
 
     Smaller sources are enlarged by bicubic interpolation for that.
     """
     untouched = metrics.fitted(sources, targets.shape[1:])
-    return _likeness(_asked(translate, sources), targets, way, untouched)
+    return _likeness(_asked(translate, sources), targets, untouched)
 
 
-def _likeness(made, targets, way, untouched=None):
+def _likeness(made, targets, untouched=None):
     def measured(images):
-        difference = np.abs(images.astype(np.float64) - targets).mean() / 255
+        difference = images.astype(np.float64) - targets
         # over all images: one that is equal to its target has an infinite ratio of its own
-        ratio = -10 * math.log10(max(((images.astype(np.float64) - targets) ** 2).mean() / 255**2, 1e-12))
-        found = {"L1": difference, "PSNR": ratio}
+        ratio = -10 * math.log10(max((difference**2).mean() / 255**2, 1e-12))
+        found = {"L1": np.abs(difference).mean() / 255, "PSNR": ratio}
         if min(targets.shape[1:3]) >= metrics.WINDOW:
             found["SSIM"] = float(metrics.ssim(images, targets).mean())
         return found
@@ -140,7 +140,7 @@ def _likeness(made, targets, way, untouched=None):
     found, beside = measured(made), {} if untouched is None else measured(untouched)
     return [
         Measure(
-            f"{name}{way}",
+            name,
             value,
             "lower" if name == "L1" else "higher",
             len(targets),

@@ -1,6 +1,7 @@
 """kerasgan evaluate: what is measured on which data, and one line for every mistake."""
 
 import json
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -11,6 +12,7 @@ from PIL import Image
 import kerasgan
 from kerasgan import images
 from kerasgan.cli import main
+from kerasgan.cli.held_out import HeldOut
 
 SHAPE = (12, 8, 1)
 
@@ -70,8 +72,6 @@ def test_every_variant_is_measured_by_all_it_can_do(key, capsys):
 
 
 def save(path, image):
-    from pathlib import Path
-
     Path(path).parent.mkdir(parents=True, exist_ok=True)
     Image.fromarray(image[..., 0]).save(path)
 
@@ -147,6 +147,11 @@ def test_the_table_says_what_was_measured_with_what(capsys):
         " ± ",
     ):
         assert part in said
+
+
+def test_data_that_has_nothing_but_images_to_train_on_is_known_by_its_whole_name():
+    splits = {name: HeldOut({}, SHAPE, name).split for name in ("digits", "x/y.npz", "photos/my_digits", "mnist")}
+    assert splits == {"digits": "train", "x/y.npz": "train", "photos/my_digits": "test", "mnist": "test"}
 
 
 @pytest.mark.parametrize(

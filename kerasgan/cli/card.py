@@ -202,8 +202,8 @@ def _write_row(file, model, options):
     import kerasgan
     from kerasgan import images, metrics
 
-    loaded, held_out = kerasgan.load(model), evaluate.held_out(model, options)
-    verbs = loaded.about["verbs"]
+    loaded = kerasgan.load(model)
+    held_out, verbs = evaluate.held_out(loaded.about, options), loaded.about["verbs"]
     if "sample" in verbs:
         rows = [loaded.sample(n=ROW, seed=0)]
     elif "translate" in verbs:

@@ -47,7 +47,7 @@ def measured(options: argparse.Namespace) -> dict[str, Any]:
     Raises UserError where none applies.
     """
     about = run_folder.about_model(run_folder.saved_model(options.model))
-    measured_on = held_out(options.model, options)
+    measured_on = held_out(about, options)
 
     tensorflow()
     import kerasgan
@@ -75,9 +75,8 @@ def measured(options: argparse.Namespace) -> dict[str, Any]:
     }
 
 
-def held_out(model: str, options: argparse.Namespace) -> HeldOut:
-    """Return what a model is measured on."""
-    about = run_folder.about_model(run_folder.saved_model(model))
+def held_out(about: dict[str, Any], options: argparse.Namespace) -> HeldOut:
+    """Return what a model with this kerasgan.json is measured on."""
     shape = tuple(about["images"]["shape"] if "images" in about else about["image_shape"])
     chosen = (options.data, options.split, options.data_dir, options.task, options.normal)
     return HeldOut(about.get("data", {}), shape, *chosen)

@@ -12,7 +12,6 @@ if TYPE_CHECKING:
 
     from kerasgan import data, metrics
 
-WITHOUT_SPLITS = ("digits", ".npz")  # what data names end in that has nothing but images to train on
 FEATURES_HELP = "what samples are measured with: mnist, inception, a SavedModel or a .keras"
 
 
@@ -37,7 +36,8 @@ class HeldOut:
         self.name = name or trained_on.get("name")
         if self.name is None:
             raise UserError("The model does not say what it was trained on: give --data.")
-        self.split = split or ("train" if self.name.endswith(WITHOUT_SPLITS) else "test")
+        only_train = self.name == "digits" or self.name.endswith(".npz")
+        self.split = split or ("train" if only_train else "test")
         normal = normal or trained_on.get("normal")
         self.normal = (normal,) if isinstance(normal, int) else normal and tuple(normal)
         self.reasons: list[str] = []

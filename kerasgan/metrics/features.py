@@ -89,16 +89,15 @@ def feature_network(which: str | os.PathLike | keras.Model = "mnist") -> Feature
     path = Path(which).expanduser()
     if path.suffix == ".keras" and path.is_file():
         return _of_keras(keras.models.load_model(path, compile=False), path.stem)
-    if (path / "saved_model.pb").is_file() or (path / "saved_model" / "saved_model.pb").is_file():
-        return _of_saved_model(path)
+    for folder in (path / "saved_model", path):
+        if (folder / "saved_model.pb").is_file():
+            return _of_saved_model(folder)
     raise UserError(
         f"There is no network {which} to measure with: give mnist, inception, a SavedModel or a .keras file."
     )
 
 
 def _of_saved_model(path):
-    if not (path / "saved_model.pb").is_file():
-        path = path / "saved_model"
     module = tf.saved_model.load(str(path))
     if not (path / "kerasgan.json").is_file():
         return _of_signature(module, "serving_default", path.name)

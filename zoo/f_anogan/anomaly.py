@@ -17,11 +17,11 @@ import keras
 import numpy as np
 import tensorflow as tf
 from matplotlib import pyplot
-from sklearn.metrics import roc_auc_score
 
 import kerasgan
 from kerasgan import data
 from kerasgan.images import from_uint8
+from kerasgan.metrics import auc
 from kerasgan.models import VAE, WGANGP, Autoencoder, FAnoGAN
 
 METHODS = {"f_anogan": "f-AnoGAN", "anogan": "AnoGAN", "autoencoder": "autoencoder", "vae": "VAE"}
@@ -94,13 +94,13 @@ def aucs(train, test, where, options):
     for name, cls, more in (("autoencoder", Autoencoder, {}), ("vae", VAE, {"depth": 2})):
         models[name] = timed(name, lambda cls=cls, more=more: trained(cls, normal, where["seed"], options, **more))
     for name, model in models.items():
-        found[name] = roc_auc_score(strange, scores(model, test.images))
+        found[name] = auc(scores(model, test.images), strange)
     # the same images for f-AnoGAN and for AnoGAN: what is between them is not between two test sets
-    found["f_anogan_searched"] = roc_auc_score(strange[few], scores(f_anogan, test.images[few]))
+    found["f_anogan_searched"] = auc(scores(f_anogan, test.images[few]), strange[few])
     searched = timed(
         "anogan", lambda: f_anogan.search(from_uint8(test.images[few]), options.search_steps, rate=0.1)[1].numpy()
     )
-    found["anogan"] = roc_auc_score(strange[few], searched)
+    found["anogan"] = auc(searched, strange[few])
     if where == {"protocol": "one_class", "digit": 8, "seed": 0}:
         picture(models, test, strange, options)
     return {"auc": {name: round(float(value), 4) for name, value in found.items()}, "cpu_seconds": seconds}
