@@ -22,6 +22,7 @@ class CGAN(GenerativeModel):
     image_shape: height, width and channels of the images
     classes: number of labels, which are 0, 1, ...
     latent_dim: numbers that one image is made from, beside its label
+    width: units of each hidden layer of the generator
     """
 
     paper = "https://arxiv.org/abs/1411.1784"
@@ -31,12 +32,19 @@ class CGAN(GenerativeModel):
     smallest_batch = 2
     default_steps = 4000
 
-    def __init__(self, image_shape: tuple = (28, 28, 1), classes: int = 10, latent_dim: int = 100, **kwargs):
+    def __init__(
+        self,
+        image_shape: tuple = (28, 28, 1),
+        classes: int = 10,
+        latent_dim: int = 100,
+        width: int = 1200,
+        **kwargs,
+    ):
         super().__init__(**kwargs)
         self.image_shape = image_shape
         self.classes = classes
         self.latent_dim = latent_dim
-        self.generator = generator(image_shape, classes, latent_dim)
+        self.generator = generator(image_shape, classes, latent_dim, width)
         self.discriminator = discriminator(image_shape, classes)
 
     def players(self):
@@ -91,13 +99,13 @@ class CGAN(GenerativeModel):
         }
 
 
-def generator(image_shape, classes, latent_dim):
+def generator(image_shape, classes, latent_dim, width):
     z, y = keras.Input((latent_dim,)), keras.Input((), dtype="int32")
     # As loud as the latents: of a one-hot vector one input is on, and the usual initialisers reckon with all.
-    from_y = layers.Dense(1200, use_bias=False, kernel_initializer=normal(0.4))(keras.ops.one_hot(y, classes))
-    x = layers.Add()([layers.Dense(1200, use_bias=False)(z), from_y])
+    from_y = layers.Dense(width, use_bias=False, kernel_initializer=normal(0.4))(keras.ops.one_hot(y, classes))
+    x = layers.Add()([layers.Dense(width, use_bias=False)(z), from_y])
     x = layers.ReLU()(batch_normalization()(x))
-    x = layers.ReLU()(batch_normalization()(layers.Dense(1200, use_bias=False)(x)))
+    x = layers.ReLU()(batch_normalization()(layers.Dense(width, use_bias=False)(x)))
     x = layers.Dense(int(np.prod(image_shape)), activation="tanh", dtype="float32")(x)
     return keras.Model((z, y), layers.Reshape(image_shape, dtype="float32")(x), name="generator")
 

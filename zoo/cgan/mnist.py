@@ -12,7 +12,7 @@ def main(name="mnist", run="runs/cgan-mnist", epochs=15, resume=False, more=()):
     keras.utils.set_random_seed(0)
     digits = data.load(name, takes="labelled", batch_size=100)
 
-    model = CGAN(image_shape=digits.image_shape, classes=digits.classes)
+    model = CGAN(digits.image_shape, classes=digits.classes, width=480)
     model.compile()
     model.fit(digits, epochs=epochs, callbacks=callbacks.standard(run, digits, resume, more=more))
 

@@ -1,4 +1,4 @@
-"""GAN on MNIST, with the paper's dense networks."""
+"""GAN on MNIST, with dense networks and a generator of 480 units a layer."""
 
 import sys
 
@@ -12,7 +12,7 @@ def main(name="mnist", run="runs/gan-mnist", epochs=15, resume=False, more=()):
     keras.utils.set_random_seed(0)
     digits = data.load(name, takes="images", batch_size=100)
 
-    model = GAN(image_shape=digits.image_shape)
+    model = GAN(digits.image_shape, width=480)
     model.compile()
     model.fit(digits, epochs=epochs, callbacks=callbacks.standard(run, digits, resume, more=more))
 
