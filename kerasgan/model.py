@@ -138,6 +138,7 @@ class GenerativeModel(keras.Model):
         )
         self.steps_to_skip = 0
         self._means = {}
+        self.optimizers = {}
 
     def get_config(self):
         return {**self.hyperparameters, "name": self.name, "dtype": self.dtype_policy.name}

@@ -299,7 +299,7 @@ def test_checkpoints_need_the_length_of_an_epoch(tmp_path):
 # ---- a model that begins where another one ended --------------------------------------------------------------------
 
 
-def test_restore_returns_the_model_that_a_run_ended_with(run):
+def test_restore_returns_the_model_that_a_run_ended_with(run, tmp_path):
     folder, model = run
     keras.utils.set_random_seed(5)  # nothing of it comes from a seed
     restored = kerasgan.restore(folder)
@@ -310,6 +310,8 @@ def test_restore_returns_the_model_that_a_run_ended_with(run):
     assert int(restored.step.numpy()) == 16
     sample = tf.function(restored.endpoints()["sample"][0])(3, 1)
     np.testing.assert_array_equal(sample, kerasgan.load(folder).sample(n=3, seed=1))
+    restored.export(tmp_path / "again")
+    np.testing.assert_array_equal(sample, kerasgan.load(tmp_path / "again").sample(n=3, seed=1))
 
     restored.compile()
     restored.fit(small_batches("gan"), epochs=1, verbose=0)

@@ -136,6 +136,7 @@ class RealNVP(GenerativeModel):
                 h = coupling.inverse(h)
         return h
 
+    @tf.function(autograph=False, reduce_retracing=True)  # traced once for all verbs: a flow is a large graph
     def call(self, latents, training=False):
         """Return the images in [-1, 1] of latents: each pixel value is the middle of its bin."""
         u = (tf.sigmoid(self.inverse_flow(latents)) - self.alpha) / (1 - 2 * self.alpha)
@@ -147,6 +148,7 @@ class RealNVP(GenerativeModel):
         z, _ = self.flow(tf.math.log(p) - tf.math.log1p(-p))
         return z
 
+    @tf.function(autograph=False, reduce_retracing=True)  # likewise
     def log_prob(self, x, draws=4):
         """Return a lower bound on log P(image) in nats: the mean log-density over `draws` points of its bins.
 
@@ -199,6 +201,7 @@ class Coupling(layers.Layer):
         x = (y * tf.sqrt(self.moving_variance) + self.moving_mean - t) * tf.exp(-s)
         return self.mask * y + (1 - self.mask) * x
 
+    @tf.function(autograph=False, reduce_retracing=True)  # traced once for both directions
     def scale_and_translation(self, x):
         s, t = tf.split(self.network(self.mask * x), 2, axis=-1)
         return self.scale * tf.tanh(s) * (1 - self.mask), t
