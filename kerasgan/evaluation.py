@@ -121,10 +121,16 @@ def reconstruction(model: Any, images: np.ndarray) -> list[Measure]:
 def translation(translate: Callable, sources: np.ndarray, targets: np.ndarray) -> list[Measure]:
     """Return how like the targets the translations of uint8 sources are; beside it, the sources themselves.
 
-    Smaller sources are enlarged by bicubic interpolation for that.
+    Smaller sources are enlarged by bicubic interpolation for that. Raises UserError where the translations have
+    another size than the targets.
     """
-    untouched = metrics.fitted(sources, targets.shape[1:])
-    return _likeness(_asked(translate, sources), targets, untouched)
+    made, untouched = _asked(translate, sources), metrics.fitted(sources, targets.shape[1:])
+    if made.shape != targets.shape:
+        found = [" x ".join(map(str, images.shape[1:3])) for images in (sources, made, targets)]
+        raise UserError(
+            f"Sources of {found[0]} become {found[1]}, and the targets are {found[2]}: give the --task that was learnt."
+        )
+    return _likeness(made, targets, untouched)
 
 
 def _likeness(made, targets, untouched=None):

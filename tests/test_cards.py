@@ -50,6 +50,7 @@ def test_a_card_names_its_paper_its_recipe_and_its_picture(key):
 def test_a_measured_number_has_a_command_and_stands_in_the_text(key):
     about = card(key)
     text = (ZOO / key / "README.md").read_text()
+    assert about.get("task") in [None, *(number["what"] for number in about["measured"])]
     for number in about["measured"]:
         assert {"what", "value", "std", "runs", "unit", "command"} <= set(number), number
         assert (number["std"] is None) == (number["runs"] == 1), number
@@ -95,6 +96,7 @@ def small_zoo(tmp_path, monkeypatch):
         number = {"what": "bound", "value": 9.1, "std": 0.2, "runs": 3, "unit": "nats", "command": "python x.py"}
         published = {"what": "bound", "value": 8.7, "source": "a paper"}
         about |= {"measured": [number], "published": [published]}
+        about |= {"task": "bound"} if key == "cyclegan" else {}
         (tmp_path / "zoo" / key / "card.json").write_text(json.dumps(about))
     image = keras.Input((None, None, 1))
     keras.Model(image, keras.layers.Conv2D(4, 3, 2)(image)).save("network.keras")
@@ -130,6 +132,7 @@ def test_a_card_takes_in_what_is_measured(small_zoo, capsys):
     psnr = next(one["value"] for one in measured["reconstructions"] if one["name"] == "PSNR")
     assert "[vae](vae/README.md)" in text
     assert f"reconstructions: PSNR {psnr:.4g} dB" in text
+    assert text.count("| bound: 9.1 ± 0.2 nats |") == 1  # on the card that says so
     assert "| 12 | 1 |" in text  # seconds that the model says, where it does
     assert "| 70 | 1 |" in text  # and else those on the card
     assert "| vae | bound | 9.1 ± 0.2 nats | 3 | `python x.py` |" in text

@@ -133,6 +133,13 @@ def test_degradations_are_made_again(capsys):
     assert values(record, "translations")["L1"] == pytest.approx(np.abs(made.astype(float) - targets).mean() / 255)
 
 
+def test_translations_of_another_size_than_the_targets_are_not_measured(capsys):
+    small_model("srresnet").export("model", data={"name": "data.npz", "task": "denoising"})
+    assert main(["evaluate", "model"]) == 2
+    told = "become 48 x 32, and the targets are 12 x 8: give the --task that was learnt.\n"
+    assert capsys.readouterr().err.endswith(told)
+
+
 def test_the_table_says_what_was_measured_with_what(capsys):
     small_model("cgan").export("model", data={"name": "data.npz", "task": "labelled"})
     assert main(["evaluate", "model", "--features", "network.keras", "-n", "20"]) == 0

@@ -17,6 +17,7 @@ from kerasgan.models import CLASSES
 
 ROW = 12  # pictures that show a variant in the gallery
 SIDE = 56  # pixels of each
+SAMPLES = 10_000  # in each draw, of a variant measured like the others
 TASK_MEASURES = {  # what stands for a task in the table
     "classes": "accuracy",
     "likelihood": "bits per dimension",
@@ -24,15 +25,16 @@ TASK_MEASURES = {  # what stands for a task in the table
     "translations": "PSNR",
     "reconstructions": "PSNR",
 }
-HEAD = """\
+HEAD = f"""\
 # Results
 
 One row for each variant, from its card.json. Written by `kerasgan card`, not by hand.
 
 Samples are measured with the MNIST classifier in `saved_models/`: MNIST-FID is the Frechet distance of its features,
-KID their kernel distance, precision and recall are of 5 neighbours. There are 10,000 in each of three draws, against
+KID their kernel distance, precision and recall are of 5 neighbours. There are {SAMPLES:,} in each of three draws, against
 the 10,000 test images; ± is the spread over draws. The row of real images is what as many training images reach: the
-floor. Seconds are those of the recipe on the cores of the next column. How, is said in each variant's own card.
+floor. Where there are fewer, n says so, and the distance cannot be set beside the others: it falls with n. Seconds are
+those of the recipe on the cores of the next column. How, is said in each variant's own card.
 """
 
 
@@ -145,13 +147,15 @@ def _results(cards):
         samples = {m["name"]: m for m in found["measures"].get("samples", [])}
         names = ("MNIST-FID", "kernel distance", "precision", "recall", "label accuracy")
         numbers = [evaluate.value({**samples[n], "low": None}) if n in samples else "" for n in names]
+        if numbers[0] and samples[names[0]]["n"] != SAMPLES:
+            numbers[0] += f", n = {samples[names[0]]['n']:,}"
         time = samples.get("time for 1,000 samples")
         yield _row(
             [
                 f"[{one['variant']}]({one['variant']}/README.md)",
                 one["data"],
                 *numbers,
-                _task(found),
+                _task(one),
                 f"{found['parameters']:,}" if found.get("parameters") else "",
                 f"{round(found.get('seconds_of_training') or one['train_seconds']):,}",
                 str(one["cores"]),
@@ -166,13 +170,18 @@ def _floor(card):
     return samples and samples[0]["name"] == "MNIST-FID" and samples[0]["beside"] is not None
 
 
-def _task(evaluation):
-    found = []
+def _task(card):
+    """Return the numbers that stand for a card's task: what it says is its task's, and what was evaluated."""
+    found = [f"{m['what']}: {_value(m)}" for m in card["measured"] if m["what"] == card.get("task")]
+    measures = card.get("evaluation", {"measures": {}})["measures"]
     for group, name in TASK_MEASURES.items():
-        found += [
-            f"{group}: {name} {evaluate.value(m)}" for m in evaluation["measures"].get(group, []) if m["name"] == name
-        ]
+        found += [f"{group}: {name} {evaluate.value(m)}" for m in measures.get(group, []) if m["name"] == name]
     return "; ".join(found)
+
+
+def _value(number):
+    spread = f" ± {number['std']}" if number["std"] is not None else ""
+    return f"{number['value']}{spread} {number['unit']}".rstrip()
 
 
 def _published(cards):
@@ -184,9 +193,7 @@ def _published(cards):
     yield _row(["---"] * 5)
     for one in cards:
         for number in one["measured"]:
-            spread = f" ± {number['std']}" if number["std"] is not None else ""
-            value = f"{number['value']}{spread} {number['unit']}".rstrip()
-            yield _row([one["variant"], number["what"], value, str(number["runs"]), f"`{number['command']}`"])
+            yield _row([one["variant"], number["what"], _value(number), str(number["runs"]), f"`{number['command']}`"])
         for number in one["published"]:
             yield _row([one["variant"], number["what"], str(number["value"]), "published", number["source"]])
 
