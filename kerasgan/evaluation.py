@@ -124,13 +124,13 @@ def translation(translate: Callable, sources: np.ndarray, targets: np.ndarray) -
     Smaller sources are enlarged by bicubic interpolation for that. Raises UserError where the translations have
     another size than the targets.
     """
-    made, untouched = _asked(translate, sources), metrics.fitted(sources, targets.shape[1:])
+    made = _asked(translate, sources)
     if made.shape != targets.shape:
         found = [" x ".join(map(str, images.shape[1:3])) for images in (sources, made, targets)]
         raise UserError(
             f"Sources of {found[0]} become {found[1]}, and the targets are {found[2]}: give the --task that was learnt."
         )
-    return _likeness(made, targets, untouched)
+    return _likeness(made, targets, metrics.fitted(sources, targets.shape[1:]))
 
 
 def _likeness(made, targets, untouched=None):

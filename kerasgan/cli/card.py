@@ -17,7 +17,6 @@ from kerasgan.models import CLASSES
 
 ROW = 12  # pictures that show a variant in the gallery
 SIDE = 56  # pixels of each
-SAMPLES = 10_000  # in each draw, of a variant measured like the others
 TASK_MEASURES = {  # what stands for a task in the table
     "classes": "accuracy",
     "likelihood": "bits per dimension",
@@ -31,10 +30,11 @@ HEAD = f"""\
 One row for each variant, from its card.json. Written by `kerasgan card`, not by hand.
 
 Samples are measured with the MNIST classifier in `saved_models/`: MNIST-FID is the Frechet distance of its features,
-KID their kernel distance, precision and recall are of 5 neighbours. There are {SAMPLES:,} in each of three draws,
-against the 10,000 test images; ± is the spread over draws. The row of real images is what as many training images
-reach: the floor. Where there are fewer, n says so, and the distance cannot be set beside the others: the fewer, the
-larger. Seconds are those of the recipe on the cores of the next column. How, is said in each variant's own card.
+KID their kernel distance, precision and recall are of 5 neighbours. There are {evaluate.SAMPLES:,} in each of three
+draws, against the 10,000 test images; ± is the spread over draws. The row of real images is what as many training
+images reach: the floor. Where there are fewer, n says so, and the distance cannot be set beside the others: the fewer,
+the larger. Seconds are those of the model that was evaluated, or else of the recipe, on the cores of the next column.
+How, is said in each variant's own card.
 """
 
 
@@ -147,7 +147,7 @@ def _results(cards):
         samples = {m["name"]: m for m in found["measures"].get("samples", [])}
         names = ("MNIST-FID", "kernel distance", "precision", "recall", "label accuracy")
         numbers = [evaluate.value({**samples[n], "low": None}) if n in samples else "" for n in names]
-        if numbers[0] and samples[names[0]]["n"] != SAMPLES:
+        if numbers[0] and samples[names[0]]["n"] != evaluate.SAMPLES:
             numbers[0] += f", n = {samples[names[0]]['n']:,}"
         time = samples.get("time for 1,000 samples")
         yield _row(

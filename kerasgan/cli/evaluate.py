@@ -12,6 +12,8 @@ from kerasgan.cli.held_out import FEATURES_HELP, HeldOut
 from kerasgan.cli.options import names, positive, tensorflow
 from kerasgan.errors import UserError
 
+SAMPLES = 10_000  # in each draw, unless another number is asked for
+
 
 def add_options(command) -> None:
     command.set_defaults(command=evaluate)
@@ -20,7 +22,7 @@ def add_options(command) -> None:
     command.add_argument("--data", help="a data set's name, a folder, an .npz, or digits (what it was trained on)")
     command.add_argument("--data-dir", help="where tensorflow-datasets keeps its data")
     command.add_argument("--split", help="of the data (test; train for digits and .npz files, which have no other)")
-    command.add_argument("-n", type=positive, default=10_000, help="images at most, and samples in each draw")
+    command.add_argument("-n", type=positive, default=SAMPLES, help="images at most, and samples in each draw")
     command.add_argument("--draws", type=positive, default=3, help="sets of samples, for the spread")
     command.add_argument("--features", help=FEATURES_HELP)
     pairs = tuple(tasks.fit("pairs"))
