@@ -9,7 +9,7 @@ from kerasgan.models import DDPM
 from kerasgan.models.ddpm import Warmup
 
 
-def main(name="cifar10", run="runs/ddpm-cifar10", epochs=1, resume=False):
+def main(name="cifar10", run="runs/ddpm-cifar10", epochs=3, resume=False):
     keras.utils.set_random_seed(0)
     pictures = data.load(name, takes="images", batch_size=32, mirror=True)
 
