@@ -279,7 +279,9 @@ class GenerativeModel(keras.Model):
             part = tf.nest.map_structure(lambda t: t[start : start + block], inputs)
             return start + block, parts.write(start // block, images.to_uint8(self(part)))
 
-        _, parts = tf.while_loop(lambda start, _: start < n, one_block, (tf.constant(0), parts))
+        # Blocks side by side would hold more memory, and oneDNN's fused convolutions write over each other's.
+        start = tf.constant(0)
+        _, parts = tf.while_loop(lambda start, _: start < n, one_block, (start, parts), parallel_iterations=1)
         return parts.concat()
 
     def export(self, path: str | os.PathLike, **about: Any) -> None:

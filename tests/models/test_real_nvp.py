@@ -8,6 +8,7 @@ import pytest
 import tensorflow as tf
 from conftest import one_batch, small_batches, small_model, values
 
+import kerasgan
 from kerasgan.models import RealNVP
 from kerasgan.models.real_nvp import checkerboard, halved_channels, shapes_of_scales
 
@@ -239,6 +240,14 @@ def test_log_prob_is_a_mean_over_the_bins_and_an_images_own():
     pixels = tf.cast(tf.round((x + 1) * 127.5), tf.uint8)
     np.testing.assert_allclose(verbs["log_prob"](pixels), whole, rtol=1e-5)
     np.testing.assert_array_equal(verbs["anomaly_score"](pixels), -verbs["log_prob"](pixels).numpy())
+
+
+def test_an_exported_flow_scores_an_image_the_same_every_time(tmp_path):
+    """Draws in parallel iterations crashed, or now and then scored an image wrong."""
+    small_model("real_nvp").export(tmp_path)
+    model = kerasgan.load(tmp_path)
+    image = np.arange(96, dtype="uint8").reshape(1, 12, 8, 1)
+    assert len({float(model.log_prob(images=image)[0]) for _ in range(300)}) == 1
 
 
 def test_is_evaluated_on_held_out_images():
