@@ -366,6 +366,34 @@ class GenerativeModel(keras.Model):
             )
 
 
+class LabelledModel(GenerativeModel):
+    """A model that makes images of a label, 0 to `classes` - 1: call((latents, labels))."""
+
+    def prior(self, n, seed=None):
+        """Draw n latents; their labels go round through the classes."""
+        return super().prior(n, seed), tf.range(n) % self.classes
+
+    def snapshot(self, batch):
+        """One row of eight for each label, up to ten of them."""
+        rows = min(self.classes, 10)
+        z = tf.random.stateless_normal((rows * 8, self.latent_dim), (0, 0))
+        return tf.reshape(self((z, tf.repeat(tf.range(rows), 8))), (rows, 8, *self.image_shape))
+
+    def endpoints(self):
+        labels = tf.TensorSpec((None,), tf.int32, "labels")
+        latents = tf.TensorSpec((None, self.latent_dim), tf.float32, "latents")
+
+        def sample_labelled(labels, seed):
+            z, _ = self.prior(tf.shape(labels)[0], seed)
+            return self.sample_uint8((z, labels))
+
+        return {
+            "sample": (lambda n, seed: self.sample_uint8(self.prior(n, seed)), [integer("n"), integer("seed")]),
+            "sample_labelled": (sample_labelled, [labels, integer("seed")]),
+            "decode": (lambda latents, labels: images.to_uint8(self((latents, labels))), [latents, labels]),
+        }
+
+
 def fixed(seed: int | tf.Tensor) -> tf.Tensor:
     """Return the seed pair of tf.random.stateless_* for one number that a user gives."""
     return tf.stack([tf.cast(seed, tf.int64), 0])

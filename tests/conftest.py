@@ -28,6 +28,7 @@ SMALL = {
     "gan": {"latent_dim": 4, "width": 8},
     "dcgan": {"latent_dim": 4, "width": 4},
     "cgan": {"latent_dim": 4, "classes": CLASSES},
+    "acgan": {"latent_dim": 4, "classes": CLASSES, "width": 4},
     "lsgan": {"latent_dim": 4, "width": 4},
     "wgan": {"latent_dim": 4, "width": 4, "n_critic": 2},
     "alpha_gan": {"latent_dim": 4, "width": 4},

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import keras
@@ -25,6 +26,7 @@ class Evaluation(keras.callbacks.Callback):
     every: epochs from one evaluation to the next; the last epoch has one, too
     n: samples, and real images; fewer than for a final number, whose Frechet distance would be lower
     name: what the Frechet distance is called with these features on this data
+    clock: what seconds are read from; time.process_time counts those that processor cores worked
 
     The checkpoint of the lowest Frechet distance is in the run's folder `best`: kerasgan.restore(run, "best").
     Seconds are those of training alone, without those of an epoch that was broken off.
@@ -39,10 +41,11 @@ class Evaluation(keras.callbacks.Callback):
         every: int = 1,
         n: int = 2000,
         name: str = "Frechet distance",
+        clock: Callable[[], float] = time.monotonic,
     ):
         super().__init__()
         self.run, self.real, self.network = Path(run), real, network
-        self.every, self.n, self.name = every, n, name
+        self.every, self.n, self.name, self.clock = every, n, name, clock
 
     def on_train_begin(self, logs=None):
         if "sample" not in self.model.endpoints():
@@ -54,7 +57,7 @@ class Evaluation(keras.callbacks.Callback):
         state = [v.value for v in self.model.state()]
         self.best = tf.train.CheckpointManager(tf.train.Checkpoint(state=state), str(self.run / "best"), max_to_keep=1)
         self.live = LiveModel(self.model)
-        self.started, self.seconds_before = time.monotonic(), None
+        self.started, self.seconds_before = self.clock(), None
 
     def on_epoch_begin(self, epoch, logs=None):
         if self.seconds_before is None:  # of the epochs that an earlier process trained
@@ -64,7 +67,7 @@ class Evaluation(keras.callbacks.Callback):
     def on_epoch_end(self, epoch, logs=None):
         if (epoch + 1) % self.every and epoch + 1 < self.params["epochs"]:
             return
-        seconds = self.seconds_before + time.monotonic() - self.started
+        seconds = self.seconds_before + self.clock() - self.started
         measures = evaluation.generation(self.live, self.real, None, self.network, self.n, 1, self.name)
         step, found = int(self.model.step.numpy()), {one.name: one.value for one in measures}
         rows = [r for r in history.read(self.path) if int(r["epoch"]) <= epoch]
@@ -75,7 +78,7 @@ class Evaluation(keras.callbacks.Callback):
             for name, value in found.items():
                 tf.summary.scalar(f"evaluation/{name}", value)
         print(f"{self.name} of {min(self.n, len(self.real)):,} samples: {found[self.name]:.4g}", flush=True)
-        self.seconds_before, self.started = seconds, time.monotonic()
+        self.seconds_before, self.started = seconds, self.clock()
 
     def on_train_end(self, logs=None):
         self.writer.close()

@@ -6,6 +6,7 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from kerasgan.models.acgan import ACGAN
     from kerasgan.models.alpha_gan import AlphaGAN
     from kerasgan.models.autoencoder import Autoencoder
     from kerasgan.models.cgan import CGAN
@@ -31,6 +32,7 @@ CLASSES = {
     "gan": "GAN",
     "dcgan": "DCGAN",
     "cgan": "CGAN",
+    "acgan": "ACGAN",
     "lsgan": "LSGAN",
     "wgan": "WGAN",
     "wgan_gp": "WGANGP",

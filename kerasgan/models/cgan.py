@@ -5,13 +5,12 @@ import numpy as np
 import tensorflow as tf
 from keras import layers
 
-from kerasgan import images
 from kerasgan.layers import Dropout, Maxout, batch_normalization, normal
 from kerasgan.losses import logistic
-from kerasgan.model import GenerativeModel, integer
+from kerasgan.model import LabelledModel
 
 
-class CGAN(GenerativeModel):
+class CGAN(LabelledModel):
     """A generator and a discriminator that are both told the label.
 
     Dense networks. The discriminator is the paper's (section 4.1), but for dropout of its input too, and weights of
@@ -53,10 +52,6 @@ class CGAN(GenerativeModel):
             "generator": (keras.optimizers.Adam(2e-4, beta_1=0.5), self.generator),
         }
 
-    def prior(self, n, seed=None):
-        """Draw n latents; their labels go round through the classes."""
-        return super().prior(n, seed), tf.range(n) % self.classes
-
     def train_step(self, batch):
         x, y = batch
         n = tf.shape(x)[0]
@@ -77,26 +72,6 @@ class CGAN(GenerativeModel):
         self.minimize("generator", g_loss, tape)
 
         return self.report(d_loss=d_loss, g_loss=g_loss)
-
-    def snapshot(self, batch):
-        """One row of eight for each label, up to ten of them."""
-        rows = min(self.classes, 10)
-        z = tf.random.stateless_normal((rows * 8, self.latent_dim), (0, 0))
-        return tf.reshape(self((z, tf.repeat(tf.range(rows), 8))), (rows, 8, *self.image_shape))
-
-    def endpoints(self):
-        labels = tf.TensorSpec((None,), tf.int32, "labels")
-        latents = tf.TensorSpec((None, self.latent_dim), tf.float32, "latents")
-
-        def sample_labelled(labels, seed):
-            z, _ = self.prior(tf.shape(labels)[0], seed)
-            return self.sample_uint8((z, labels))
-
-        return {
-            "sample": (lambda n, seed: self.sample_uint8(self.prior(n, seed)), [integer("n"), integer("seed")]),
-            "sample_labelled": (sample_labelled, [labels, integer("seed")]),
-            "decode": (lambda latents, labels: images.to_uint8(self((latents, labels))), [latents, labels]),
-        }
 
 
 def generator(image_shape, classes, latent_dim, width):
