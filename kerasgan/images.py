@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import imageio_ffmpeg
 import numpy as np
 import tensorflow as tf
 from PIL import Image
@@ -52,11 +53,46 @@ def write_png(path: str | os.PathLike, picture: np.ndarray) -> None:
     os.replace(part, path)
 
 
-def write_gif(path: str | os.PathLike, pictures: list[Path], seconds: float = 10.0) -> None:
-    """Write picture files as one GIF of at most `seconds`, holding the last picture for two seconds more."""
-    frames = [Image.open(p).convert("RGB").quantize(64, dither=Image.Dither.NONE) for p in pictures]
-    each = max(40, min(500, int(1000 * seconds / len(frames))))
+def write_gif(
+    path: str | os.PathLike, pictures: list[Path | np.ndarray], seconds: float = 10.0, hold: float = 2.0
+) -> None:
+    """Write pictures, files or arrays, as one GIF of about `seconds`, holding the last one for `hold` seconds more."""
+    frames = [frame.quantize(64, dither=Image.Dither.NONE) for frame in map(_frame, pictures)]
+    each = _milliseconds(frames, seconds)
     part = Path(path).with_suffix(".part")
-    durations = [each] * (len(frames) - 1) + [2000]
+    durations = [each] * (len(frames) - 1) + [each + int(1000 * hold)]
     frames[0].save(part, format="GIF", save_all=True, append_images=frames[1:], duration=durations, loop=0)
     os.replace(part, path)
+
+
+def write_mp4(path: str | os.PathLike, pictures: list[np.ndarray], seconds: float = 10.0) -> None:
+    """Write pictures as an H.264 film of about `seconds`.
+
+    pictures: uint8 [height, width, 1 or 3 or 4], all of one size; an odd height or width gets one more row or column
+        like its last, because players want colours at half of the resolution (yuv420p)
+    """
+    frames = [np.asarray(_frame(picture)) for picture in pictures]
+    height, width = frames[0].shape[:2]
+    frames = [np.pad(frame, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge") for frame in frames]
+    part = Path(path).with_suffix(".part")
+    film = imageio_ffmpeg.write_frames(
+        str(part),
+        frames[0].shape[1::-1],
+        fps=1000 / _milliseconds(frames, seconds),
+        macro_block_size=2,
+        output_params=["-f", "mp4"],  # which the name of the part does not say
+    )
+    film.send(None)  # starts ffmpeg
+    for frame in frames:
+        film.send(np.ascontiguousarray(frame))
+    film.close()
+    os.replace(part, path)
+
+
+def _frame(picture: Path | np.ndarray) -> Image.Image:
+    return (to_pil(picture) if isinstance(picture, np.ndarray) else Image.open(picture)).convert("RGB")
+
+
+def _milliseconds(frames: list, seconds: float) -> int:
+    """Return how long each frame is shown: neither faster than players show them, nor slower than a film moves."""
+    return max(40, min(500, int(1000 * seconds / len(frames))))
