@@ -7,7 +7,7 @@ from importlib.metadata import version
 
 __version__ = version("kerasgan")
 
-_SUBMODULES = ("callbacks", "data", "evaluation", "images", "layers", "losses", "metrics", "models")
+_SUBMODULES = ("callbacks", "data", "evaluation", "images", "latent", "layers", "losses", "metrics", "models")
 
 
 def versions() -> dict[str, str]:

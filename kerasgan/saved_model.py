@@ -59,13 +59,17 @@ class LoadedModel:
 
     def image_shape(self, verb: str) -> tuple[int | None, int | None, int]:
         """Return height, width and channels of the images that a verb takes; None where any number will do."""
-        return tuple(self._module.signatures[verb].structured_input_signature[1]["images"].shape[1:])
+        return tuple(self.inputs(verb)["images"].shape[1:])
+
+    def inputs(self, verb: str) -> dict[str, tf.TensorSpec]:
+        """Return what a verb takes."""
+        return self._module.signatures[verb].structured_input_signature[1]
 
     def __getattr__(self, verb):
         if verb.startswith("_") or verb not in self.about["verbs"]:
             raise AttributeError(f"{self.about['variant']} can {', '.join(self.about['verbs'])}, not {verb}.")
         signature = self._module.signatures[verb]
-        dtypes = {name: spec.dtype for name, spec in signature.structured_input_signature[1].items()}
+        dtypes = {name: spec.dtype for name, spec in self.inputs(verb).items()}
 
         def ask(**inputs) -> np.ndarray:
             (output,) = signature(**{n: tf.constant(v, dtypes[n]) for n, v in inputs.items()}).values()
@@ -83,6 +87,10 @@ class LiveModel:
             verb: (tf.function(function, input_signature=inputs), inputs)
             for verb, (function, inputs) in model.endpoints().items()
         }
+
+    def inputs(self, verb: str) -> dict[str, tf.TensorSpec]:
+        """Return what a verb takes."""
+        return {spec.name: spec for spec in self._functions[verb][1]}
 
     def __getattr__(self, verb):
         if verb.startswith("_") or verb not in self._functions:

@@ -1,4 +1,4 @@
-"""kerasgan list | train | generate | translate | reconstruct | encode | classify | score | evaluate | card.
+"""kerasgan list | train | generate | translate | reconstruct | encode | classify | score | evaluate | explore | card.
 
 Nothing here imports TensorFlow before it has to train or use a model: help, lists and mistakes are answered at once.
 """
@@ -10,7 +10,7 @@ import os
 import sys
 
 from kerasgan import __version__
-from kerasgan.cli import card, evaluate, generate, verbs
+from kerasgan.cli import card, evaluate, explore, generate, verbs
 from kerasgan.cli.options import Parser
 from kerasgan.cli.train import add_options, train
 from kerasgan.cli.variants import list_variants, variant
@@ -66,5 +66,6 @@ def parser(arguments: list[str]) -> Parser:
     generate.add_options(commands.add_parser("generate", help="make images with a trained model"))
     evaluate.add_options(commands.add_parser("evaluate", help="measure what a trained model can do"))
     verbs.add_commands(commands)
+    explore.add_options(commands.add_parser("explore", help="look at what a trained model's latents mean"))
     card.add_options(commands.add_parser("card", help="write the zoo's table of results"))
     return root

@@ -210,7 +210,8 @@ class _Job:
         self.model = load(options.model)
         self.image_shape = self.model.image_shape(self.verb)
         self.pictures = pictures.named(options.images, self.image_shape, options.data_dir, options.split)
-        self._check_that_pictures_stay()
+        if self.to is not None:
+            pictures.check_that_they_stay(self.pictures, self.to)
 
     def answers(self, most=None):
         """Yield pictures, their images as the model takes them, and what it answers, block by block."""
@@ -235,15 +236,6 @@ class _Job:
         others = variants_with(wanted)
         such = f"; variants that have it: {', '.join(others)}" if others else ""
         raise UserError(f"{self.variant} has no {wanted}: it has {', '.join(verbs)}{such}.")
-
-    def _check_that_pictures_stay(self):
-        """Raise UserError if a result would replace one of the pictures that are read."""
-        if self.to is None or not self.to.path.exists():
-            return
-        places = [self.to.path / p.place for p in self.pictures] if self.to.kind == "" else [self.to.path]
-        originals = {picture.file.resolve() for picture in self.pictures if picture.file}
-        if lost := [place for place in places if place.resolve() in originals]:
-            raise UserError(f"{lost[0]} is one of the pictures to read: choose another --output.")
 
 
 def _stacked(values):

@@ -4,7 +4,7 @@ from kerasgan.metrics.classes import accuracy, auc, class_score, class_shares, p
 from kerasgan.metrics.features import FeatureNetwork, feature_network, fitted
 from kerasgan.metrics.frechet import Gaussian, frechet_distance
 from kerasgan.metrics.kernel import Estimate, kernel_distance
-from kerasgan.metrics.neighbours import Manifolds, manifolds
+from kerasgan.metrics.neighbours import Manifolds, Neighbours, manifolds, nearest_images
 from kerasgan.metrics.similarity import WINDOW, diversity, luma, psnr, ssim
 
 __all__ = [
@@ -13,6 +13,7 @@ __all__ = [
     "FeatureNetwork",
     "Gaussian",
     "Manifolds",
+    "Neighbours",
     "accuracy",
     "auc",
     "class_score",
@@ -24,6 +25,7 @@ __all__ = [
     "kernel_distance",
     "luma",
     "manifolds",
+    "nearest_images",
     "probabilities",
     "psnr",
     "ssim",

@@ -1,4 +1,4 @@
-"""Quality and variety apart: precision and recall, density and coverage, by nearest neighbours."""
+"""Nearest neighbours: quality and variety apart (precision, recall, density, coverage), and images learnt by heart."""
 
 from __future__ import annotations
 
@@ -6,11 +6,13 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
+from sklearn.neighbors import NearestNeighbors
 
 from kerasgan.errors import UserError
 from kerasgan.metrics.kernel import comparable
 
 ROWS = 1000  # of a table of distances that are in memory at once
+BLOCK = 5000  # images that are in memory at once as numbers
 
 
 class Manifolds(NamedTuple):
@@ -51,6 +53,40 @@ def manifolds(real: np.ndarray, fake: np.ndarray, k: int = 5) -> Manifolds:
         density=float(balls.mean() / k),
         coverage=float(covered.mean()),
     )
+
+
+class Neighbours(NamedTuple):
+    """The images that are nearest to others; see `nearest_images`."""
+
+    indices: np.ndarray  # int64 [n, k]
+    distances: np.ndarray  # float64 [n, k]: root of the mean squared difference of pixels in [0, 1]
+
+
+def nearest_images(images: np.ndarray, among: np.ndarray, k: int = 1) -> Neighbours:
+    """Return which k images of a set are nearest to each image, by pixels, the nearest first.
+
+    images, among: uint8 [n, height, width, channel] of one shape; `among`, at least k, may be any array-like that an
+        integer array indexes: it is read in blocks
+
+    To set beside samples, so that images learnt by heart are seen (Theis, van den Oord and Bethge 2016, section 4.1,
+    on how little else pixels tell: a shift by a pixel is enough to hide one). Raises UserError for other shapes, or
+    fewer than k.
+    """
+    if images.shape[1:] != tuple(among.shape[1:]) or len(among) < k:
+        raise UserError(
+            f"Among images of {tuple(among.shape)}, there are no {k} nearest to images of {images.shape[1:]}."
+        )
+    queries = images.reshape(len(images), -1).astype(np.float32)
+    indices, distances = np.empty((len(images), 0), np.int64), np.empty((len(images), 0))
+    for start in range(0, len(among), BLOCK):
+        block = among[np.arange(start, min(start + BLOCK, len(among)))].reshape(-1, queries.shape[1])
+        model = NearestNeighbors(n_neighbors=min(k, len(block)), algorithm="brute").fit(block.astype(np.float32))
+        found, which = model.kneighbors(queries)
+        distances = np.concatenate([distances, found], axis=1)
+        indices = np.concatenate([indices, start + which], axis=1)
+        order = np.argsort(distances, axis=1, kind="stable")[:, :k]
+        distances, indices = (np.take_along_axis(values, order, axis=1) for values in (distances, indices))
+    return Neighbours(indices, distances / (255 * np.sqrt(queries.shape[1])))
 
 
 def _radii(features, k):
