@@ -240,10 +240,10 @@ def _check_dimension(latent_dim):
 def truncated(latents: np.ndarray, threshold: float, seed: int = 0) -> np.ndarray:
     """Return latents drawn from N(0, I) with each number beyond the threshold drawn again until it is within.
 
-    The smaller the threshold, the more alike samples are, and the better they look. What is within stays as it is; what
-    is drawn again comes from the truncated normal distribution, which drawing until it fits amounts to. Raises
-    UserError unless the threshold is above 0. Brock, Donahue and Simonyan 2019 (https://arxiv.org/abs/1809.11096),
-    section 3.1.
+    The smaller the threshold, the more alike samples are; models that stand it make better ones, and others, which
+    learnt from the whole prior alone, none at all. What is drawn again comes from the truncated normal distribution,
+    which is what drawing until it fits amounts to. Raises UserError unless the threshold is above 0.
+    Brock, Donahue and Simonyan 2019 (https://arxiv.org/abs/1809.11096), section 3.1.
     """
     if not threshold > 0:
         raise UserError(f"Latents are truncated at a number above 0, not at {threshold}.")

@@ -32,7 +32,7 @@ def add_options(command: argparse.ArgumentParser) -> None:
     """Add a command for each thing that can be done with latents."""
     command.description = "Look at what the latents of a trained model mean."
     command.add_argument("model", metavar="RUN_OR_SAVED_MODEL", help="a run folder, or a SavedModel of kerasgan")
-    things = command.add_subparsers(dest="thing", required=True, metavar="WHAT", parser_class=Parser)
+    things = command.add_subparsers(dest="thing", required=True, metavar="COMMAND", parser_class=Parser)
 
     one = _thing(things, "interpolate", interpolate, "pictures on the way from each latent to the next")
     one.add_argument("points", metavar="LATENT", nargs="*", type=points.point, help=f"{points.HELP} (the first six)")
@@ -131,7 +131,7 @@ def interpolate(options: argparse.Namespace) -> int:
             columns=[f"{share:.2f}" for share in np.linspace(0, 1, n)],
             column_axis=f"share of the {'way' if options.linear else 'angle'}",
         )
-        return job.done(f"{len(ways)} ways of {n} pictures")
+        return job.done(f"{_counted(len(ways), 'way')} of {n} pictures")
     n = options.steps or FRAMES
     ways = [between(*ends, n + 1)[:-1] for ends in zip(stops, [*stops[1:], stops[0]])]
     made = job.decode(np.concatenate(ways))
@@ -189,12 +189,15 @@ def arithmetic(options: argparse.Namespace) -> int:
     alone = [latent.arithmetic(*(its[i : i + 1] for its in sets)) for i in range(n)]
     latents = [[*(its[i] for its in sets), alone[i]] for i in range(n)]
     latents.append([*(its.mean(axis=0) for its in sets), latent.arithmetic(*sets)])
-    counts = {len(its) for its in sets}
+    counts = list(map(len, sets))
     figures.write_table(
         job.to.path,
         job.decode(np.array(latents)),
         f"{job.name}: A - B + C, with A = {job.points[0].name}, B = {job.points[1].name}, C = {job.points[2].name}",
-        rows=[*(f"exemplar {i}" for i in range(1, n + 1)), f"mean of {' / '.join(map(str, sorted(counts)))}"],
+        rows=[
+            *(f"exemplar {i}" for i in range(1, n + 1)),
+            "mean of " + (str(counts[0]) if len(set(counts)) == 1 else ", ".join(map(str, counts))),
+        ],
         columns=["A", "- B", "+ C", "= A - B + C"],
         column_axis="pictures as the model makes them of latents",
     )
@@ -223,10 +226,15 @@ def walk(options: argparse.Namespace) -> int:
             found = latent.principal_directions(job.latents.encoded(ENCODED))
             unit, along = "standard deviations of encoded images", "principal components of encoded images"
             axis = "component (its share of the variance)"
+        elif job.decode.latent_dim > latent.MOST:
+            raise UserError(
+                f"{job.name} has no encoder, and too many latents ({job.decode.latent_dim}) to find out which "
+                "directions matter: give some by --dimensions."
+            )
         else:
             samples = latent.prior(STEEPEST, job.decode.latent_dim, options.seed)
             found = latent.directions_of_change(job.decode, samples)
-            along, axis = "the directions along which pixels change most", "direction (its share of the change)"
+            along, axis = "directions in which pixels change most", "direction (its share of the change)"
         n = min(options.directions, len(found.shares))
         directions = found.vectors[:n]
         rows = [f"{i + 1} ({share:.1%})" for i, share in enumerate(found.shares[:n])]
@@ -237,7 +245,7 @@ def walk(options: argparse.Namespace) -> int:
         job.decode(latents),
         f"{job.name}: from {job.points[0].name} along {along}",
         rows=rows,
-        columns=[f"{step:+.2g}" if abs(step) > 1e-9 else "0" for step in steps],
+        columns=[f"{step:+.3g}" if abs(step) > 1e-9 else "0" for step in steps],
         row_axis=axis,
         column_axis=unit,
     )
@@ -377,8 +385,9 @@ def nearest(options: argparse.Namespace) -> int:
     task, normal = ("one_class", {"normal": held_out.normal}) if held_out.normal else ("images", {})
     trained_on = held_out.load(task, "train", **normal).columns[0]
     samples = kerasgan.load(options.model).sample(n=options.n, seed=options.seed)
-    its = metrics.nearest_images(samples, trained_on, min(options.neighbours, len(trained_on)))
-    distances = its.distances[:, 0]
+    shown = min(options.neighbours, len(trained_on) - 1)
+    its = metrics.nearest_images(samples, trained_on, shown + 1)
+    distances, beyond = its.distances[:, 0], its.distances[:, -1]
     print(f"{len(samples)} samples of {about['variant']}, {len(trained_on)} training images of {held_out.name}")
     print("  root of the mean squared difference of pixels in [0, 1] to the nearest training image, median and least")
     print(f"    samples          {np.median(distances):.4f}  {distances.min():.4f}")
@@ -389,19 +398,20 @@ def nearest(options: argparse.Namespace) -> int:
         print(f"    held-out images  {np.median(others):.4f}  {others.min():.4f}")
         print(f"  ratio of the medians {np.median(distances) / np.median(others):.3f}: far below 1 is learnt by heart")
 
-    chosen = np.arange(min(SHOWN, len(samples)))
-    closest = np.setdiff1d(distances.argsort(kind="stable"), chosen, assume_unique=True)[:SHOWN]
-    rows = np.concatenate([chosen, closest])
-    neighbours = [trained_on[its.indices[i]] for i in rows]
+    # Plain images are close to many: one that was learnt by heart is close to one, and far from the next.
+    first = np.arange(min(SHOWN, len(samples)))
+    suspicious = np.argsort(distances / np.maximum(beyond, 1e-12), kind="stable")
+    suspicious = suspicious[suspicious >= len(first)][:SHOWN]
+    rows = np.concatenate([first, suspicious])
     figures.write_table(
         to.path,
-        [[samples[i], *row] for i, row in zip(rows, neighbours, strict=True)],
+        [[samples[i], *trained_on[its.indices[i, :shown]]] for i in rows],
         f"{about['variant']}: samples, and the training images that are nearest to them, with their distances (root of "
-        f"the mean squared difference of pixels in [0, 1]). The first {len(chosen)}, not chosen, then those of "
-        f"{len(samples)} that are closest to theirs",
-        rows=[*(f"sample {i}" for i in chosen), *(f"closest: sample {i}" for i in closest)],
-        columns=["sample", *(f"nearest {j}" for j in range(1, its.indices.shape[1] + 1))],
-        notes=[["", *(f"{distance:.3f}" for distance in its.distances[i])] for i in rows],
+        f"the mean squared difference of pixels in [0, 1]). The first {len(first)}, not chosen; then, of "
+        f"{len(samples)}, those whose nearest is closest in comparison with the next ones",
+        rows=[*(f"sample {i}" for i in first), *(f"suspicious: sample {i}" for i in suspicious)],
+        columns=["sample", *(f"nearest {j + 1}" for j in range(shown))],
+        notes=[["", *(f"{distance:.3f}" for distance in its.distances[i, :shown])] for i in rows],
     )
     print(f"Written to {to.path}")
     return 0

@@ -54,7 +54,8 @@ def write_table(
     figure = Figure(figsize=(canvas.shape[1] / DPI, canvas.shape[0] / DPI), dpi=DPI)
     axes = figure.add_axes((0, 0, 1, 1))
     axes.imshow(canvas, interpolation="nearest", aspect="auto")
-    axes.set_xticks([j * right + width / 2 for j in range(len(columns))], columns, fontsize=8)
+    turned = 90 if max(map(len, columns), default=0) > width / 5 else 0  # longer than a cell is wide
+    axes.set_xticks([j * right + width / 2 for j in range(len(columns))], columns, fontsize=8, rotation=turned)
     axes.set_yticks([i * down + height / 2 for i in range(len(rows))], rows, fontsize=8)
     axes.tick_params(length=0)
     axes.set_frame_on(False)

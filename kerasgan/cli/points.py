@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import functools
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +23,7 @@ HELP = (
     "a sample by its number in the grid of `kerasgan generate` (0 is the first); and for models that encode, a picture "
     "or a folder of them, or image:17 of the data; or label:7, some --exemplars of it. Several with commas are averaged"
 )
+NUMBERED = 100_000  # samples
 CANDIDATES = 1000  # samples among which a classifier looks for exemplars
 
 
@@ -49,7 +51,7 @@ def point(text: str) -> Point:
     names, parts = [], []
     for part in [text] if Path(text).expanduser().exists() else text.split(","):
         kind, colon, value = part.partition(":")
-        if part.isdecimal():
+        if part.isdecimal() and int(part) < NUMBERED:
             names, parts = [*names, f"sample {part}"], [*parts, ("sample", int(part))]
         elif kind == "image" and value.isdecimal():
             names, parts = [*names, f"image {value}"], [*parts, ("image", int(value))]
@@ -59,7 +61,7 @@ def point(text: str) -> Point:
             names, parts = [*names, Path(part).stem], [*parts, ("path", part)]
         else:
             raise argparse.ArgumentTypeError(
-                f"there is no {part}: give a sample's number, a picture, image:NUMBER or label:LABEL"
+                f"there is no {part}: give a sample's number below {NUMBERED}, a picture, image:NUMBER or label:LABEL"
             )
     name = " + ".join(names)
     return Point(name if len(name) < 24 else f"{len(parts)} averaged", tuple(parts))
@@ -90,7 +92,11 @@ class Latents:
 
     def __init__(self, model: Any, decode: Decoder, options: argparse.Namespace, to: Output):
         self.model, self.decode, self.options, self.to = model, decode, options, to
-        self.held_out = held_out(model.about, options)
+
+    @functools.cached_property
+    def held_out(self) -> HeldOut:
+        """The data, which a model that does not say what it learnt from may do without."""
+        return held_out(self.model.about, self.options)
 
     def mean(self, point: Point) -> np.ndarray:
         """Return the one latent that a point stands for, float32 [latent_dim]."""
@@ -129,7 +135,7 @@ class Latents:
         from kerasgan import latent
 
         shape = self.model.image_shape("encode")
-        found = pictures.named([path], shape, self.options.data_dir, self.held_out.split)
+        found = pictures.named([path], shape, self.options.data_dir, self.options.split or "test")
         pictures.check_that_they_stay(found, self.to)
         blocks = pictures.blocks(found, shape, None, self.model.about["variant"])
         return np.concatenate([latent.encode(self.model, images) for _, images in blocks])

@@ -1,4 +1,6 @@
-"""Precision, recall, density and coverage against a case worked out by hand, and another library."""
+"""Precision, recall, density, coverage and nearest images against a case worked out by hand, and another library."""
+
+import re
 
 import numpy as np
 import pytest
@@ -6,6 +8,7 @@ from sklearn.neighbors import NearestNeighbors
 
 from kerasgan import metrics
 from kerasgan.errors import UserError
+from kerasgan.metrics import nearest_images, neighbours
 
 
 def features(n, dimension, seed=0, shift=0.0, scale=1.0):
@@ -53,3 +56,30 @@ def test_manifolds_tell_a_missing_mode_from_noise():
 def test_manifolds_want_more_than_k_features():
     with pytest.raises(UserError, match="6 features or more; here are 100 and 5"):
         metrics.manifolds(features(100, 2), features(5, 2), k=5)
+
+
+# ---- nearest images -------------------------------------------------------------------------------------------------
+
+
+def test_nearest_images_find_a_planted_copy_in_any_block(monkeypatch):
+    rng = np.random.default_rng(0)
+    among = rng.integers(0, 256, (50, 4, 4, 3), np.uint8)
+    images = rng.integers(0, 256, (6, 4, 4, 3), np.uint8)
+    images[2], images[4] = among[37], among[3]
+    differences = (images[:, None] / 255 - among / 255).reshape(6, 50, -1)
+    table = np.sqrt((differences**2).mean(axis=2))
+    for block in (5000, 7):
+        monkeypatch.setattr(neighbours, "BLOCK", block)
+        found = nearest_images(images, among, k=3)
+        np.testing.assert_array_equal(found.indices, table.argsort(axis=1)[:, :3])
+        np.testing.assert_allclose(found.distances, np.sort(table, axis=1)[:, :3], atol=1e-6)
+        assert found.indices[2, 0] == 37
+        assert found.distances[2, 0] == found.distances[4, 0] == 0
+
+
+def test_nearest_images_want_enough_of_one_size():
+    images = np.zeros((2, 4, 4, 1), np.uint8)
+    with pytest.raises(UserError, match="there are no 3 nearest"):
+        nearest_images(images, images, k=3)
+    with pytest.raises(UserError, match=re.escape("to images of (4, 4, 1)")):
+        nearest_images(images, np.zeros((2, 4, 5, 1), np.uint8))
