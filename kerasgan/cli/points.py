@@ -24,6 +24,7 @@ HELP = (
     "or a folder of them, or image:17 of the data; or label:7, some --exemplars of it. Several with commas are averaged"
 )
 NUMBERED = 100_000  # samples
+LONGEST = 30  # letters in the name of a point
 CANDIDATES = 1000  # samples among which a classifier looks for exemplars
 
 
@@ -63,8 +64,11 @@ def point(text: str) -> Point:
             raise argparse.ArgumentTypeError(
                 f"there is no {part}: give a sample's number below {NUMBERED}, a picture, image:NUMBER or label:LABEL"
             )
+    kinds = {kind for kind, _ in parts}
+    if len(parts) > 1 and kinds in ({"sample"}, {"image"}):
+        names = [f"{kinds.pop()}s {', '.join(str(number) for _, number in parts)}"]
     name = " + ".join(names)
-    return Point(name if len(name) < 24 else f"{len(parts)} averaged", tuple(parts))
+    return Point(name if len(name) <= LONGEST else f"{len(parts)} averaged", tuple(parts))
 
 
 def usual(about: dict[str, Any], n: int) -> list[Point]:
