@@ -158,6 +158,7 @@ def test_arithmetic_shows_exemplars_and_means(folder, tables):
             alone[i], decode(np.stack([z[i], z[3 + i], z[7 + i], z[i] - z[3 + i] + z[7 + i]]))
         )
     assert tables[0]["rows"] == ["exemplar 1", "exemplar 2", "exemplar 3", "mean of 3, 4, 3"]
+    assert "A = samples 0, 1, 2, B = samples 3, 4, 5, 6, C = samples 7, 8, 9" in tables[0]["title"]
 
 
 def test_exemplars_of_a_label_are_encoded_images_of_it(folder, tables):
