@@ -65,7 +65,11 @@ class GenerativeModel(keras.Model):
         return self.noise.normal(shape) if seed is None else tf.random.stateless_normal(shape, fixed(seed))
 
     def snapshot(self, batch: Any) -> tf.Tensor:
-        """Samples of the same 64 latents each time: images[row, column, height, width, channel] in [-1, 1]."""
+        """Samples of the same 64 latents each time.
+
+        The first paragraph is the caption wherever the grid is shown. Returns images[row, column, height, width,
+        channel] in [-1, 1].
+        """
         return tf.reshape(self(self.prior(64, seed=0)), (8, 8, *self.image_shape))
 
     def endpoints(self) -> dict[str, tuple[Callable, list[tf.TensorSpec]]]:

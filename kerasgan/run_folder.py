@@ -26,9 +26,12 @@ def read(run: str | os.PathLike) -> dict[str, Any]:
     """Return run.json. Raises UserError if it is missing or is none."""
     path = Path(run) / "run.json"
     try:
-        return json.loads(path.read_text())
+        record = json.loads(path.read_text())
     except (OSError, ValueError) as error:
         raise UserError(f"{path} cannot be read: {error}.") from None
+    if not isinstance(record, dict) or "variant" not in record:
+        raise UserError(f"{path} is not what kerasgan writes of a run.")
+    return record
 
 
 def write(run: Path, record: dict[str, Any]) -> None:

@@ -46,6 +46,7 @@ def test_a_run_folder_holds_what_the_design_says(run):
         "snapshots",
         "tensorboard",
         "timeline.gif",
+        "timeline.mp4",
     ]
     assert sorted(p.name for p in (folder / "snapshots").iterdir()) == ["00000.png", "00001.png", "00002.png"]
     grid = Image.open(folder / "snapshots/00002.png")

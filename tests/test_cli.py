@@ -144,7 +144,7 @@ def test_train_then_use(key, tmp_path, monkeypatch):
     assert done.stderr == ""
     run, *first = sorted((tmp_path / "runs").iterdir())
     assert [f.name for f in first] == [f"{run.name}-{MODELS[key].starts_from}"] * bool(MODELS[key].starts_from)
-    for told in ("timeline.gif", "losses.png", "history.csv", "saved_model"):
+    for told in ("timeline.gif", "timeline.mp4", "losses.png", "history.csv", "saved_model"):
         assert told in done.stdout
         assert (run / told).exists()
     assert json.loads((run / "run.json").read_text())["steps"] == 4

@@ -12,6 +12,7 @@ import keras
 
 from kerasgan.callbacks.checkpoints import Checkpoints, restore
 from kerasgan.callbacks.evaluation import Evaluation
+from kerasgan.callbacks.film import Film
 from kerasgan.callbacks.history import History
 from kerasgan.callbacks.record import Export, Record
 from kerasgan.callbacks.snapshots import Snapshots
@@ -22,6 +23,7 @@ __all__ = [
     "Checkpoints",
     "Evaluation",
     "Export",
+    "Film",
     "History",
     "Record",
     "Snapshots",
@@ -58,5 +60,6 @@ def standard(
         *more,
         Checkpoints(run, checkpoint_seconds),
         Export(run),
+        Film(run),  # last, because nothing is lost if there is no time for it
         StopOnSignal(),
     ]

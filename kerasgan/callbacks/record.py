@@ -15,6 +15,7 @@ import keras
 import numpy as np
 
 from kerasgan import run_folder
+from kerasgan.callbacks.snapshots import caption
 from kerasgan.data.batches import Batches
 from kerasgan.errors import UserError
 
@@ -37,6 +38,7 @@ class Record(keras.callbacks.Callback):
                 "sha256": self.data.sha256(),
             },
             "seed": self.data.seed,
+            "snapshot": caption(self.model),
         }
         if self.resume:
             self._check_same(about)

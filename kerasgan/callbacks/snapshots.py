@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import keras
-import numpy as np
 import tensorflow as tf
 
 from kerasgan import images
@@ -15,7 +14,7 @@ from kerasgan.data.batches import Batches
 
 
 class Snapshots(keras.callbacks.Callback):
-    """Write model.snapshot() before training and after each epoch as a PNG and to TensorBoard; at the end, a film.
+    """Write model.snapshot() before training and after each epoch, as a PNG and to TensorBoard.
 
     data: Batches, or one batch, from which variants that need images take the first few
     """
@@ -37,13 +36,14 @@ class Snapshots(keras.callbacks.Callback):
 
     def on_train_end(self, logs=None):
         self.writer.close()
-        pictures = sorted(self.folder.glob("*.png"))
-        shown = sorted(set(np.linspace(0, len(pictures) - 1, 100).astype(int)))
-        images.write_gif(self.run / "timeline.gif", [pictures[i] for i in shown])
 
     def _write(self, epoch):
         picture = images.grid(images.to_uint8(self.model.snapshot(self.batch)).numpy())
         images.write_png(self.folder / f"{epoch:05d}.png", picture)
-        caption = " ".join(str(type(self.model).snapshot.__doc__).split())
         with self.writer.as_default():
-            tf.summary.image("snapshot", picture[None], step=self.model.step.numpy(), description=caption)
+            tf.summary.image("snapshot", picture[None], step=self.model.step.numpy(), description=caption(self.model))
+
+
+def caption(model: keras.Model) -> str:
+    """Return what the grid of model.snapshot() shows: the first paragraph of its docstring."""
+    return " ".join((type(model).snapshot.__doc__ or "").strip().partition("\n\n")[0].split())

@@ -1,4 +1,4 @@
-"""kerasgan list | train | generate | translate | reconstruct | encode | classify | score | evaluate | explore | card.
+"""kerasgan list | train | film | tensorboard | generate | explore | evaluate | card, and verbs such as translate.
 
 Nothing here imports TensorFlow before it has to train or use a model: help, lists and mistakes are answered at once.
 """
@@ -10,7 +10,7 @@ import os
 import sys
 
 from kerasgan import __version__
-from kerasgan.cli import card, evaluate, explore, generate, verbs
+from kerasgan.cli import card, evaluate, explore, film, generate, verbs
 from kerasgan.cli.options import Parser
 from kerasgan.cli.train import add_options, train
 from kerasgan.cli.variants import list_variants, variant
@@ -63,6 +63,7 @@ def parser(arguments: list[str]) -> Parser:
             add_options(one, variant(key))
         one.set_defaults(command=train)
 
+    film.add_options(commands.add_parser("film", help="show how a run learnt"))
     generate.add_options(commands.add_parser("generate", help="make images with a trained model"))
     evaluate.add_options(commands.add_parser("evaluate", help="measure what a trained model can do"))
     verbs.add_commands(commands)

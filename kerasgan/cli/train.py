@@ -195,9 +195,9 @@ def _strategy(tf, devices, xla, batch_size):
 def _print_what_was_written(run, model, epochs, settings):
     last = max((run / "snapshots").glob("*.png"))
     print(f"\n{int(model.step.numpy())} steps done. In {run}:")
-    print(f"  {last.relative_to(run)}, timeline.gif    what it makes, and how it learnt to")
-    print("  losses.png, history.csv          its losses")
-    print("  saved_model/                     the model, for kerasgan.load() and tf.saved_model.load()")
+    print(f"  {last.relative_to(run)}, timeline.mp4, timeline.gif    what it makes, and how it learnt to")
+    print("  losses.png, history.csv                        its losses")
+    print("  saved_model/                                   the model, for kerasgan.load() and tf.saved_model.load()")
     print("Next:")
     print(f"  {_use(run, model.endpoints(), settings)}")
     print(f"  tensorboard --logdir {run}/tensorboard")
