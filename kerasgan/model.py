@@ -43,7 +43,7 @@ class GenerativeModel(keras.Model):
     takes = "images"  # what a batch holds: see kerasgan.data
     task = ""  # what data is made into for it on the command line, if not what it `takes`: see kerasgan.tasks
     starts_from = ""  # the variant that is trained first, and whose networks this one starts with
-    reports = ("loss",)  # what train_step returns
+    reports = {}  # what train_step returns: {name: the one player whose loss it is or is part of, or None}
     batch_size = 64  # the paper's minibatch
     smallest_batch = 1  # images that it takes to learn: 2 where dense layers are batch-normalised
     batches_per_step = 1  # minibatches that one train_step consumes

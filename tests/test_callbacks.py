@@ -92,10 +92,11 @@ def test_tensorboard_has_named_scalars_and_pictures(run):
             tags.setdefault(tag, []).extend(e.step for e in events.Tensors(tag))
     assert tags == {
         "snapshot": [0, 8, 16],
-        "losses/d_loss": [8, 16],
-        "losses/g_loss": [8, 16],
-        "learning_rate/discriminator": [8, 16],
-        "learning_rate/generator": [8, 16],
+        "discriminator/d_loss": [8, 16],
+        "discriminator/learning_rate": [8, 16],
+        "generator/g_loss": [8, 16],
+        "generator/learning_rate": [8, 16],
+        "_hparams_/session_start_info": [0],
     }
 
 

@@ -150,7 +150,7 @@ def test_train_then_use(key, tmp_path, monkeypatch):
     assert json.loads((run / "run.json").read_text())["steps"] == 4
 
     commands = [line.split() for line in done.stdout.partition("Next:")[2].splitlines() if line.strip()]
-    assert [c[0] for c in commands][-2:] == ["tensorboard", "kerasgan"]
+    assert [c[:2] for c in commands][-2:] == [["kerasgan", "tensorboard"], ["kerasgan", "train"]]
     assert kerasgan(*commands[-1][1:]).returncode == 0
     record = json.loads((run / "run.json").read_text())
     plan, steps = record["plan"], record["steps"]

@@ -86,6 +86,7 @@ def test_trains_in_every_precision(key, policy):
     before = values(model.trainable_weights)
     history = model.fit(small_batches(key), epochs=2, verbose=0).history
     assert tuple(sorted(history)) == tuple(sorted(model.reports))
+    assert set(model.reports.values()) - {None} == set(model.optimizers)  # none says nothing of itself
     assert all(np.isfinite(v).all() for v in history.values()), history
     still = [w.path for w, b in zip(model.trainable_weights, before, strict=True) if np.array_equal(w.numpy(), b)]
     assert not still

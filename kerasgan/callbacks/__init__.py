@@ -17,14 +17,19 @@ from kerasgan.callbacks.history import History
 from kerasgan.callbacks.record import Export, Record
 from kerasgan.callbacks.snapshots import Snapshots
 from kerasgan.callbacks.stops import StopAt, StopOnSignal, StopWhenNotFinite
+from kerasgan.callbacks.tensorboard import Histograms, Hyperparameters, Projector, learnt
 from kerasgan.data.batches import Batches
+from kerasgan.data.sources import Source
 
 __all__ = [
     "Checkpoints",
     "Evaluation",
     "Export",
     "Film",
+    "Histograms",
     "History",
+    "Hyperparameters",
+    "Projector",
     "Record",
     "Snapshots",
     "StopAt",
@@ -41,6 +46,8 @@ def standard(
     resume: bool = False,
     checkpoint_seconds: float = 30.0,
     more: tuple[keras.callbacks.Callback, ...] = (),
+    histograms: bool = False,
+    projected: Source | None = None,
     **settings: Any,
 ) -> list[keras.callbacks.Callback]:
     """Return all that a run folder is made of, for fit().
@@ -48,6 +55,8 @@ def standard(
     run: the folder, which must not exist yet; with `resume`, one that an earlier fit() wrote and this one continues
     checkpoint_seconds: time between checkpoints
     more: other callbacks that write at the end of an epoch, such as Evaluation
+    histograms: also write the weights of each player, as histograms for TensorBoard
+    projected: images for TensorBoard's embedding projector, where the model encodes; without, those of `data`
     settings: what else to keep in run.json; a resumed run replaces it
 
     Raises UserError for a run that exists, or with `resume` for one that does not or had other settings.
@@ -57,9 +66,13 @@ def standard(
         StopWhenNotFinite(run),
         Snapshots(run, data),
         History(run),
+        Hyperparameters(run, data),
+        *([Histograms(run)] if histograms else []),
         *more,
         Checkpoints(run, checkpoint_seconds),
         Export(run),
-        Film(run),  # last, because nothing is lost if there is no time for it
+        # Last, because nothing is lost if there is no time for them.
+        Projector(run, projected or learnt(data)),
+        Film(run),
         StopOnSignal(),
     ]

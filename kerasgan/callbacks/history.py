@@ -13,7 +13,11 @@ from matplotlib.figure import Figure
 
 
 class History(keras.callbacks.Callback):
-    """Write one row for each epoch, and draw them. Rows that a resumed run takes again are replaced."""
+    """Write one row for each epoch, and draw them. Rows that a resumed run takes again are replaced.
+
+    TensorBoard has them by player: discriminator/d_loss beside discriminator/learning_rate; what belongs to no one
+    player is in epoch/.
+    """
 
     def __init__(self, run: str | os.PathLike, seconds_between_drawings: float = 30.0):
         super().__init__()
@@ -34,11 +38,12 @@ class History(keras.callbacks.Callback):
         write(self.path, [*rows, row])
         with self.writer.as_default(step=step):
             for name, value in (logs or {}).items():
-                tf.summary.scalar(f"losses/{name}", value)
+                player = self.model.reports.get(name.removeprefix("val_")) or "epoch"
+                tf.summary.scalar(f"{player}/{name}", value)
             for player, optimizer in self.model.optimizers.items():
-                tf.summary.scalar(f"learning_rate/{player}", rates[player])
+                tf.summary.scalar(f"{player}/learning_rate", rates[player])
                 if isinstance(optimizer, keras.optimizers.LossScaleOptimizer):
-                    tf.summary.scalar(f"loss_scale/{player}", optimizer.dynamic_scale.numpy())
+                    tf.summary.scalar(f"{player}/loss_scale", optimizer.dynamic_scale.numpy())
         if time.monotonic() > self.drawn_at + self.seconds_between_drawings:
             self._draw()
 

@@ -10,7 +10,7 @@ import os
 import sys
 
 from kerasgan import __version__
-from kerasgan.cli import card, evaluate, explore, film, generate, verbs
+from kerasgan.cli import card, evaluate, explore, film, generate, tensorboard, verbs
 from kerasgan.cli.options import Parser
 from kerasgan.cli.train import add_options, train
 from kerasgan.cli.variants import list_variants, variant
@@ -64,6 +64,7 @@ def parser(arguments: list[str]) -> Parser:
         one.set_defaults(command=train)
 
     film.add_options(commands.add_parser("film", help="show how a run learnt"))
+    tensorboard.add_options(commands.add_parser("tensorboard", help="open a run, or several, in TensorBoard"))
     generate.add_options(commands.add_parser("generate", help="make images with a trained model"))
     evaluate.add_options(commands.add_parser("evaluate", help="measure what a trained model can do"))
     verbs.add_commands(commands)

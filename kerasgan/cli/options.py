@@ -60,6 +60,10 @@ def seed(text):
     return _number(text, 0)
 
 
+def port(text):
+    return _number(text, 0)
+
+
 def devices(text):
     return text if text == "all" else positive(text)
 

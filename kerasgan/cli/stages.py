@@ -19,6 +19,7 @@ MAY_CHANGE = (
     "checkpoint_seconds",
     "evaluate_every",
     "evaluate_with",
+    "histograms",
     "devices",
     "data_dir",
 )  # what a resumed run may have differently
@@ -41,6 +42,7 @@ DEFAULTS = {
     "checkpoint_seconds": 30.0,
     "evaluate_every": None,
     "evaluate_with": None,
+    "histograms": False,
     "precision": "float32",
     "devices": 1,
     "xla": False,

@@ -62,6 +62,7 @@ def add_options(command, variant):
         help="measure samples each time, and keep the best checkpoint (never)",
     )
     training.add_argument("--evaluate-with", help=f"{FEATURES_HELP} (mnist for digits, else inception)")
+    training.add_argument("--histograms", action="store_true", help="of all weights, epoch by epoch, for TensorBoard")
     training.add_argument("--precision", choices=PRECISIONS, help="what networks compute in (float32)")
     training.add_argument("--devices", type=devices, help="how many GPUs, or all (1)")
     training.add_argument("--xla", action="store_true", help="compile the step with XLA")
@@ -110,6 +111,8 @@ def _fit(stage):
         stage.resume,
         settings["checkpoint_seconds"],
         _evaluations(stage, model, batches),
+        settings["histograms"],
+        _projected(stage, model, batches),
         settings=stage.kept(),
         plan=stage.plan(),
         command=shlex.join(["kerasgan", *sys.argv[1:]]),
@@ -137,6 +140,21 @@ def _evaluations(stage, model, batches):
         print(f"{held_out.name} has no test split: samples are compared with images that were learnt.")
     every, name = settings["evaluate_every"], held_out.distance(network)
     return (callbacks.Evaluation(stage.run, real, network, every, SAMPLES, name),)
+
+
+def _projected(stage, model, batches):
+    """Return images for the embedding projector, with their labels; None to take those that are trained on."""
+    from kerasgan import data
+
+    if "encode" not in model.endpoints():
+        return None
+    held_out = HeldOut(batches.about, batches.image_shape, data_dir=stage.settings["data_dir"])
+    height, width, channels = held_out.image_shape
+    try:
+        return data.read(held_out.name, (height, width), channels, held_out.data_dir, held_out.split)
+    except UserError as error:
+        print(f"{error} TensorBoard's embedding projector will show images that were learnt.")
+        return None
 
 
 def _prepared(stage):
@@ -200,7 +218,7 @@ def _print_what_was_written(run, model, epochs, settings):
     print("  saved_model/                                   the model, for kerasgan.load() and tf.saved_model.load()")
     print("Next:")
     print(f"  {_use(run, model.endpoints(), settings)}")
-    print(f"  tensorboard --logdir {run}/tensorboard")
+    print(f"  kerasgan tensorboard {run}")
     more = "" if "total_steps" in model.hyperparameters else f" --epochs {2 * epochs}"
     print(f"  kerasgan train {model.describe()['variant']} --run {run} --resume{more}")
 

@@ -30,6 +30,7 @@ __all__ = [
     "folder",
     "load",
     "npz",
+    "read",
     "side_by_side",
     "tensorflow_dataset",
     "two_domains",
@@ -92,7 +93,7 @@ def load(
         columns = tuple(source.images for source in sources)[:: -1 if right_to_left else 1]
         classes, about = None, {**sources[0].about, **({"right_to_left": True} if right_to_left else {})}
     else:
-        source = _source(name, image_size, channels, data_dir, split)
+        source = read(name, image_size, channels, data_dir, split)
         classes, about = source.classes, source.about
         columns = (source.images,)
         if task in FUNCTIONS:
@@ -115,7 +116,18 @@ def load(
     return Batches(columns, makes, batch_size, seed, mirror, classes, about, degradation)
 
 
-def _source(name, image_size, channels, data_dir, split):
+def read(
+    name: str | os.PathLike,
+    image_size: tuple[int, int] | None = None,
+    channels: int | None = None,
+    data_dir: str | os.PathLike | None = None,
+    split: str = "train",
+) -> Source:
+    """Return the images that `load` makes batches of, and their labels, if they have any. Its arguments are the same.
+
+    Raises UserError, in one line, for data that is missing or unreadable.
+    """
+    name = os.fspath(name)
     is_npz = name.endswith(".npz")
     if split != "train" and (name == "digits" or is_npz):
         raise UserError(f"{name} has no {split} split: all of it is to train on. A folder or another data set may do.")

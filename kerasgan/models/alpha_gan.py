@@ -24,7 +24,13 @@ class AlphaGAN(GenerativeModel):
     """
 
     paper = "https://arxiv.org/abs/1706.04987"
-    reports = ("reconstruction", "e_loss", "g_loss", "d_loss", "c_loss")
+    reports = {
+        "reconstruction": None,  # part of two losses
+        "e_loss": "encoder",
+        "g_loss": "generator",
+        "d_loss": "discriminator",
+        "c_loss": "code_discriminator",
+    }
     batch_size = 64
     default_steps = 850
 

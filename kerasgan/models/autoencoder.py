@@ -25,7 +25,7 @@ class Autoencoder(GenerativeModel):
     """
 
     paper = "https://doi.org/10.1126/science.1127647"
-    reports = ("loss", "squared_error")
+    reports = {"loss": "autoencoder", "squared_error": "autoencoder"}
     batch_size = 100
     default_steps = 2000
 

@@ -26,7 +26,7 @@ class CGAN(LabelledModel):
 
     paper = "https://arxiv.org/abs/1411.1784"
     takes = "labelled"
-    reports = ("d_loss", "g_loss")
+    reports = {"d_loss": "discriminator", "g_loss": "generator"}
     batch_size = 100
     smallest_batch = 2
     default_steps = 4000

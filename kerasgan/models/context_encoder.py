@@ -29,7 +29,7 @@ class ContextEncoder(GenerativeModel):
     """
 
     paper = "https://arxiv.org/abs/1604.07379"
-    reports = ("reconstruction", "adversarial", "d_loss")
+    reports = {"reconstruction": "generator", "adversarial": "generator", "d_loss": "discriminator"}
     batch_size = 64
     default_steps = 1200
 

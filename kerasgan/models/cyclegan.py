@@ -24,7 +24,12 @@ class CycleGAN(GenerativeModel):
 
     paper = "https://arxiv.org/abs/1703.10593"
     takes = "domains"
-    reports = ("adversarial", "cycle", "identity", "d_loss")
+    reports = {
+        "adversarial": "translators",
+        "cycle": "translators",
+        "identity": "translators",
+        "d_loss": "discriminators",
+    }
     batch_size = 1
     default_steps = 4000
 

@@ -22,7 +22,7 @@ class DCGAN(GenerativeModel):
     """
 
     paper = "https://arxiv.org/abs/1511.06434"
-    reports = ("d_loss", "g_loss")
+    reports = {"d_loss": "discriminator", "g_loss": "generator"}
     batch_size = 64
     default_steps = 850
 

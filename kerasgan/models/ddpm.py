@@ -32,7 +32,7 @@ class DDPM(GenerativeModel):
     """
 
     paper = "https://arxiv.org/abs/2006.11239"
-    reports = ("loss",)
+    reports = {"loss": "denoiser"}
     batch_size = 128
     default_steps = 2000
 

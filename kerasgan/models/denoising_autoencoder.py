@@ -23,7 +23,7 @@ class DenoisingAutoencoder(GenerativeModel):
     """
 
     paper = "https://doi.org/10.1145/1390156.1390294"
-    reports = ("loss",)
+    reports = {"loss": "autoencoder"}
     batch_size = 100
     default_steps = 2000
 

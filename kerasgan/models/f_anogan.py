@@ -24,7 +24,7 @@ class FAnoGAN(GenerativeModel):
 
     paper = "https://doi.org/10.1016/j.media.2019.01.010"
     starts_from = "wgan_gp"
-    reports = ("loss", "residual", "features")
+    reports = {"loss": "encoder", "residual": "encoder", "features": "encoder"}
     batch_size = 64
     default_steps = 600
 

@@ -23,7 +23,7 @@ class GAN(GenerativeModel):
     """
 
     paper = "https://arxiv.org/abs/1406.2661"
-    reports = ("d_loss", "g_loss")
+    reports = {"d_loss": "discriminator", "g_loss": "generator"}
     batch_size = 100
     default_steps = 4000
 

@@ -19,7 +19,7 @@ class LSGAN(GenerativeModel):
     """
 
     paper = "https://arxiv.org/abs/1611.04076"
-    reports = ("d_loss", "g_loss")
+    reports = {"d_loss": "discriminator", "g_loss": "generator"}
     batch_size = 64
     default_steps = 850
 

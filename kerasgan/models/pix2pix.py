@@ -30,7 +30,7 @@ class Pix2Pix(GenerativeModel):
 
     paper = "https://arxiv.org/abs/1611.07004"
     takes = "pairs"
-    reports = ("adversarial", "l1", "d_loss")
+    reports = {"adversarial": "generator", "l1": "generator", "d_loss": "discriminator"}
     batch_size = 1
     default_steps = 4000
 

@@ -33,7 +33,7 @@ class RealNVP(GenerativeModel):
     """
 
     paper = "https://arxiv.org/abs/1605.08803"
-    reports = ("bits_per_dim",)
+    reports = {"bits_per_dim": "flow"}
     batch_size = 64
     default_steps = 2000
 

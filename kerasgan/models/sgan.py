@@ -28,7 +28,12 @@ class SGAN(GenerativeModel):
 
     paper = "https://arxiv.org/abs/1606.03498"
     takes = "partly_labelled"
-    reports = ("supervised", "unsupervised", "feature_matching", "accuracy")
+    reports = {
+        "supervised": "discriminator",
+        "unsupervised": "discriminator",
+        "feature_matching": "generator",
+        "accuracy": "discriminator",
+    }
     batch_size = 200  # 100 with a label and 100 without
     default_steps = 1000
 

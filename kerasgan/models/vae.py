@@ -23,7 +23,7 @@ class VAE(GenerativeModel):
     """
 
     paper = "https://arxiv.org/abs/1312.6114"
-    reports = ("loss", "distortion", "rate")
+    reports = {"loss": "autoencoder", "distortion": "autoencoder", "rate": "autoencoder"}
     batch_size = 100
     default_steps = 3000
 

@@ -22,7 +22,7 @@ class WGAN(GenerativeModel):
     """
 
     paper = "https://arxiv.org/abs/1701.07875"
-    reports = ("wasserstein", "g_loss")
+    reports = {"wasserstein": "critic", "g_loss": "generator"}
     batch_size = 64
     default_steps = 600
 

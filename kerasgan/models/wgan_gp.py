@@ -24,7 +24,7 @@ class WGANGP(GenerativeModel):
     """
 
     paper = "https://arxiv.org/abs/1704.00028"
-    reports = ("wasserstein", "d_loss", "g_loss")
+    reports = {"wasserstein": "critic", "d_loss": "critic", "g_loss": "generator"}
     batch_size = 64
     default_steps = 600
 
