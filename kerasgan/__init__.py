@@ -35,4 +35,6 @@ def __getattr__(name):
         return importlib.import_module("kerasgan.saved_model").load
     if name == "restore":
         return importlib.import_module("kerasgan.callbacks.checkpoints").restore
+    if name == "show":
+        return importlib.import_module("kerasgan.notebook").show
     raise AttributeError(f"module 'kerasgan' has no attribute {name!r}")

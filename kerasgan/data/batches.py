@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from kerasgan import images
+from kerasgan import images, notebook
 from kerasgan.data.degradations import Degradation
 from kerasgan.data.labels import UNKNOWN
 from kerasgan.errors import UserError
 
 
-class Batches:
+class Batches(notebook.ShowsItself):
     """Examples that fit() trains on: shuffled anew every epoch, without a remainder, the same ones at the same step.
 
     `columns` are equally long array-likes that an integer array can index: uint8 images[n, height, width, channel],
@@ -31,7 +31,9 @@ class Batches:
 
     With `mirror`, every image is flipped left to right half of the time. What a degradation draws is a function of the
     seed, the epoch and the place in it; first() and in_order() always draw the same. `image_shape` is that of the
-    targets, where there are pairs. Raises ValueError for fewer examples than one batch.
+    targets, where there are pairs. Jupyter shows the first examples.
+
+    Raises ValueError for fewer examples than one batch.
     """
 
     def __init__(
@@ -82,6 +84,10 @@ class Batches:
     def first(self, n: int) -> Any:
         """Return the first n examples as one batch, in the order they came: what snapshots are made of."""
         return self._tensors(self._as_they_came(0, n))
+
+    def picture(self) -> notebook.Picture:
+        """Return the first examples as a picture."""
+        return notebook.examples(self)
 
     def in_order(self) -> tf.data.Dataset:
         """Return a dataset of all examples as they came, once, with a last batch that may be smaller."""

@@ -1,0 +1,155 @@
+"""Pictures in Jupyter: kerasgan.show(images), and what shows itself there."""
+
+from __future__ import annotations
+
+import base64
+import functools
+import html
+import io
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from PIL import Image
+
+from kerasgan import images
+from kerasgan.errors import UserError
+
+if TYPE_CHECKING:
+    from kerasgan.data.batches import Batches
+    from kerasgan.saved_model import LoadedModel
+
+MOST = 100  # images that are shown of a stack
+COLUMNS = 8
+ROWS = 4
+_SIDE = 600  # pixels that the longer side of a small picture is enlarged to, at most
+_TOLERANCE = 1e-3  # of rounding, around [-1, 1]
+
+
+class Picture:
+    """A picture that Jupyter shows, above its caption. `image` is the same as a Pillow image."""
+
+    def __init__(self, pixels: np.ndarray, caption: str | None = None):
+        self.caption = caption
+        picture = images.to_pil(pixels)
+        factor = max(1, _SIDE // max(picture.size))
+        self.image: Image.Image = picture.resize([side * factor for side in picture.size], Image.Resampling.NEAREST)
+
+    def __repr__(self):
+        width, height = self.image.size
+        return f"<picture of {width} x {height} pixels{f': {self.caption}' if self.caption else ''}>"
+
+    def _repr_png_(self) -> bytes:
+        file = io.BytesIO()
+        self.image.save(file, format="PNG")
+        return file.getvalue()
+
+    def _repr_html_(self) -> str | None:
+        if not self.caption:
+            return None
+        source = f"data:image/png;base64,{base64.b64encode(self._repr_png_()).decode()}"
+        caption = html.escape(self.caption)
+        return f'<figure><img src="{source}" alt="{caption}"><figcaption>{caption}</figcaption></figure>'
+
+
+class ShowsItself:
+    """What Jupyter shows by the picture that its method `picture` returns; by its text, where that is None."""
+
+    def _repr_png_(self) -> bytes | None:
+        return self._picture and self._picture._repr_png_()
+
+    def _repr_html_(self) -> str | None:
+        return self._picture and self._picture._repr_html_()
+
+    @functools.cached_property
+    def _picture(self) -> Picture | None:
+        """Made once: Jupyter asks for every format."""
+        return self.picture()
+
+
+def show(shown: Any, caption: str | None = None) -> Picture:
+    """Return images as one picture, which Jupyter shows; small pixels are enlarged without smoothing.
+
+    shown: uint8, or floats in [-1, 1]: one image[height, width, channel], images[n, height, width, channel] of which
+        the first 100 are shown, or a grid[row, column, height, width, channel]; with 1, 3 or 4 channels
+    caption: what it shows, to be written below it
+
+    Raises UserError for what is no image.
+    """
+    try:
+        array = np.asarray(shown)
+    except ValueError:
+        raise UserError("Images of several sizes make no grid: show each alone.") from None
+    array = _uint8(array)
+    if array.ndim not in (3, 4, 5) or array.shape[-1] not in (1, 3, 4) or not array.size:
+        raise UserError(
+            f"An array of shape {array.shape} cannot be shown: give height x width x 1, 3 or 4 channels, with n in "
+            "front for several images, or rows x columns for a grid of them."
+        )
+    if array.ndim == 3:
+        return Picture(array, caption)
+    if array.ndim == 4:
+        if len(array) > MOST:
+            caption = " ".join(filter(None, [caption, f"The first {MOST} of {len(array):,} images."]))
+        array = images.near_square(array[:MOST])
+    return Picture(images.grid(array), caption)
+
+
+def _uint8(array: np.ndarray) -> np.ndarray:
+    if array.dtype == np.uint8 or not array.size:
+        return array
+    if array.dtype.kind != "f" and array.dtype.name != "bfloat16":
+        raise UserError(f"Images are uint8, or floats in [-1, 1]; these are {array.dtype}.")
+    low, high = float(array.min()), float(array.max())
+    if not -1 - _TOLERANCE <= low <= high <= 1 + _TOLERANCE:
+        raise UserError(f"Images are uint8, or floats in [-1, 1]; these are floats from {low:.3g} to {high:.3g}.")
+    return images.to_uint8(array).numpy()
+
+
+def examples(batches: Batches) -> Picture:
+    """Return the first examples of the data: images in rows of eight, pairs in rows of four, domains in rows."""
+    first = batches.first(COLUMNS * ROWS)
+    name = batches.about.get("name", "the data")
+    what = f"of {batches.examples:,} of {name}"
+    if batches.takes == "pairs":
+        n = len(first[1])
+        sources = _resized(images.to_uint8(first[0]).numpy(), batches.image_shape[:2])
+        pairs = np.stack([sources, images.to_uint8(first[1]).numpy()], axis=1).reshape(-1, *batches.image_shape)
+        return show(_rows(pairs), f"The first {n} pairs {what}: each source left of its target.")
+    if batches.takes == "domains":
+        domains = [_rows(images.to_uint8(domain[:COLUMNS]).numpy()) for domain in first]
+        return show(np.concatenate(domains), f"The first images {what}: one domain above the other.")
+    if batches.takes == "images":
+        return show(_rows(images.to_uint8(first).numpy()), f"The first {len(first)} images {what}.")
+    names = dict(enumerate(batches.about.get("class_names", ())))
+    labels = [str(names.get(label, label)) if label >= 0 else "?" for label in first[1].numpy().tolist()]
+    rows = "; ".join(", ".join(labels[i : i + COLUMNS]) for i in range(0, len(labels), COLUMNS))
+    unknown = " (? is unknown)" if "?" in labels else ""
+    caption = f"The first {len(labels)} images {what}. Their labels, row by row{unknown}: {rows}."
+    return show(_rows(images.to_uint8(first[0]).numpy()), caption)
+
+
+def samples(model: LoadedModel) -> Picture | None:
+    """Return samples of a model; None if it makes none, or so slowly that nobody would wait for it unasked."""
+    variant, verbs, arguments = (model.about.get(part, {}) for part in ("variant", "verbs", "hyperparameters"))
+    if "sample_labelled" in verbs:
+        rows = min(arguments["classes"], 10)
+        made = model.sample_labelled(labels=np.repeat(np.arange(rows), COLUMNS), seed=0)
+        return show(_rows(made), f"Samples of {variant} (seed 0): a row for each label from 0 to {rows - 1}.")
+    if "sample" not in verbs or "sampling_steps" in arguments:  # steps that a diffusion model takes to each image
+        return None
+    return show(_rows(model.sample(n=COLUMNS * ROWS, seed=0)), f"Samples of {variant} (seed 0).")
+
+
+def _rows(array: np.ndarray) -> np.ndarray:
+    """Arrange images[n, ...] in rows of eight; what is left of the last one stays white."""
+    columns = min(COLUMNS, len(array))
+    rows = -(-len(array) // columns)
+    table = np.full((rows * columns, *array.shape[1:]), 255, np.uint8)
+    table[: len(array)] = array
+    return table.reshape(rows, columns, *array.shape[1:])
+
+
+def _resized(array: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """Enlarge uint8 images to (height, width), without smoothing."""
+    pictures = [images.to_pil(image).resize(size[::-1], Image.Resampling.NEAREST) for image in array]
+    return np.stack([np.asarray(p) for p in pictures]).reshape(len(array), *size, array.shape[-1])
