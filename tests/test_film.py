@@ -238,6 +238,18 @@ def fit(run, epochs, callback):
     model.fit(batches, epochs=epochs, verbose=0, callbacks=watching)
 
 
+def test_the_first_frame_of_a_resumed_run_is_that_of_its_beginning(tmp_path):
+    batches, run = small_batches("gan"), tmp_path / "run"
+
+    def first_snapshot(seed, epochs, resume):
+        watching = callbacks.standard(run, batches, resume)
+        small_model("gan", seed=seed).fit(batches, epochs=epochs, verbose=0, callbacks=watching)
+        return (run / "snapshots/00000.png").read_bytes()
+
+    assert first_snapshot(0, 1, resume=False) == first_snapshot(9, 2, resume=True)
+    assert Image.open(run / "timeline.gif").n_frames == 3
+
+
 class Counted(callbacks.Film):
     written = 0
 

@@ -28,6 +28,8 @@ class Snapshots(keras.callbacks.Callback):
         self.folder = self.run / "snapshots"
         self.folder.mkdir(exist_ok=True, parents=True)
         self.writer = tf.summary.create_file_writer(str(self.run / "tensorboard"))
+
+    def on_epoch_begin(self, epoch, logs=None):  # on_train_begin is too early to tell a run that goes on
         if int(self.model.step.numpy()) == 0:
             self._write(0)
 
