@@ -26,8 +26,9 @@ MOST_FRAMES = 100
 # All in pixels. A snapshot is brought to the largest size that fits into the first two.
 _WIDTH, _HEIGHT = 640, 480
 _CURVES, _SHORTEST_PANEL, _GAP = 400, 96, 24  # width of the curves, least height of one, white between them
-_LEFT, _TITLE, _LINE, _BELOW = 88, 56, 20, 48  # for the names of the losses, the title, a line of caption, the steps
+_LEFT, _TITLE, _LINE, _BELOW = 96, 56, 20, 48  # for the names of the losses, the title, a line of caption, the steps
 _BLOCK = 16  # sides are multiples of it: what video codecs like best
+_WHEN = 260  # for the epoch and the step, right of the title
 _DPI = 100
 _COLOUR = "tab:blue"
 
@@ -110,7 +111,9 @@ class _Stage:
         self.corner = _GAP, _TITLE
         self.figure = Figure((self.width / _DPI, self.height / _DPI), dpi=_DPI)
         self.canvas = FigureCanvasAgg(self.figure)
-        self._write(_GAP, _TITLE // 2, scene.title, fontsize=12, va="center")
+        room = (width - _WHEN) // 9  # letters
+        title = scene.title if len(scene.title) <= room else f"{scene.title[: room - 3]}..."
+        self._write(_GAP, _TITLE // 2, title, fontsize=12, va="center")
         caption_top = _TITLE + self.size[1] + _LINE // 2
         self._write(_GAP, caption_top, "\n".join(lines), fontsize=9, va="top", linespacing=1.3)
         left = _GAP + picture_width + _LEFT
@@ -123,7 +126,6 @@ class _Stage:
             last = self.curves[-1][0]
             last.tick_params(labelbottom=True)
             last.set_xlabel("training step (each point: the mean of an epoch)")
-            self.figure.align_ylabels()
         self.canvas.draw()
         self.background = self.canvas.copy_from_bbox(self.figure.bbox)
 
@@ -148,7 +150,10 @@ class _Stage:
 
     def _curve(self, name: str, left: int, top: int, height: int) -> tuple[Axes, Any, Any]:
         place = left / self.width, 1 - (top + height) / self.height, _CURVES / self.width, height / self.height
-        axes = self.figure.add_axes(place, ylabel=name)
+        axes = self.figure.add_axes(place)
+        axes.set_ylabel(name if len(name) < 14 else name.replace("_", "_\n", 1), fontsize=9)
+        axes.yaxis.set_label_coords(-0.14, 0.5)
+        axes.yaxis.set_major_formatter("{x:.4g}")
         axes.plot(*zip(*_points(self.scene.rows, name), strict=True), color=_COLOUR, alpha=0.25, linewidth=1)
         axes.set_xlim(0, max(row["step"] for row in self.scene.rows.values()))
         axes.tick_params(labelbottom=False, labelsize=8)
