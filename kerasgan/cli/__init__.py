@@ -1,4 +1,4 @@
-"""kerasgan list | train | film | tensorboard | generate | explore | evaluate | card; and one for each verb: see verbs.py.
+"""kerasgan list | train | film | tensorboard | generate | explore | evaluate | card; and a command for each verb.
 
 Nothing here imports TensorFlow before it has to train or use a model: help, lists and mistakes are answered at once.
 """

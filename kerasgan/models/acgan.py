@@ -25,7 +25,7 @@ class ACGAN(LabelledModel):
 
     paper = "https://arxiv.org/abs/1610.09585"
     takes = "labelled"
-    reports = ("d_loss", "g_loss", "accuracy")
+    reports = {"d_loss": "discriminator", "g_loss": "generator", "accuracy": "discriminator"}
     batch_size = 100
     default_steps = 850
 
