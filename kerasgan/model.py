@@ -44,6 +44,7 @@ class GenerativeModel(keras.Model):
     task = ""  # what data is made into for it on the command line, if not what it `takes`: see kerasgan.tasks
     starts_from = ""  # the variant that is trained first, and whose networks this one starts with
     reports = {}  # what train_step returns: {name: the one player whose loss it is or is part of, or None}
+    judges_in = "probabilities"  # what judge() returns: these, or a critic's "scores", which have no scale
     batch_size = 64  # the paper's minibatch
     smallest_batch = 1  # images that it takes to learn: 2 where dense layers are batch-normalised
     batches_per_step = 1  # minibatches that one train_step consumes
@@ -71,6 +72,13 @@ class GenerativeModel(keras.Model):
         channel] in [-1, 1].
         """
         return tf.reshape(self(self.prior(64, seed=0)), (8, 8, *self.image_shape))
+
+    def judge(self, batch: Any) -> tuple[tf.Tensor, tf.Tensor] | None:
+        """Return D(x) of a batch and D(G(z)) of as many fakes, always the same ones; None without a discriminator.
+
+        float32[n], or more of each image from a discriminator of patches; of images, where there are several.
+        """
+        return None
 
     def endpoints(self) -> dict[str, tuple[Callable, list[tf.TensorSpec]]]:
         """Return {verb: (function, its inputs)} for the SavedModel, the main verb first. Images are uint8 here."""
@@ -100,6 +108,7 @@ class GenerativeModel(keras.Model):
             gradients = _finite_on_all_replicas(gradients)
         optimizer.apply_gradients(zip(gradients, weights))
         self.last_losses[player].assign(loss)
+        self.gradient_norms[player].assign(tf.linalg.global_norm(gradients) / start)
 
     def report(self, **values: tf.Tensor) -> dict[str, tf.Tensor]:
         """End a step: count it, and return the running epoch mean of each value, for fit() to show and log."""
@@ -174,6 +183,7 @@ class GenerativeModel(keras.Model):
         # Not as attributes: Keras would save what they hold as further weights of the model.
         networks_of = vars(self)["_networks_of"] = {name: networks for name, (_, *networks) in players.items()}
         last_losses = vars(self)["last_losses"] = {}
+        gradient_norms = vars(self)["gradient_norms"] = {}
         self._check_movers()
         self._means = {name: keras.metrics.Mean(name=name) for name in self.reports}
         self.optimizers = {}
@@ -185,9 +195,8 @@ class GenerativeModel(keras.Model):
                 optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
             optimizer.build(_trainable(networks_of[name]))
             self.optimizers[name] = optimizer
-            last_losses[name] = keras.Variable(
-                0.0, dtype="float32", trainable=False, aggregation="mean", name=f"last_loss_of_{name}"
-            )
+            last_losses[name] = _of_last_step(f"last_loss_of_{name}")
+            gradient_norms[name] = _of_last_step(f"gradient_norm_of_{name}")
         self.optimizer = _Optimizers(list(self.optimizers.values()))
 
     def start_from(self, first_stage: GenerativeModel) -> None:
@@ -434,6 +443,11 @@ def _described(optimizer):
     inner = getattr(optimizer, "inner_optimizer", optimizer)
     config = {name: value for name, value in inner.get_config().items() if name != "name" and value is not None}
     return {"class": type(inner).__name__, **config}
+
+
+def _of_last_step(name):
+    """Return a variable for what a step leaves to be looked at: the mean over the replicas."""
+    return keras.Variable(0.0, dtype="float32", trainable=False, aggregation="mean", name=name)
 
 
 def _trainable(networks):

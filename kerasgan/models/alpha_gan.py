@@ -91,6 +91,10 @@ class AlphaGAN(GenerativeModel):
 
         return self.report(reconstruction=reconstruction, e_loss=e_loss, g_loss=g_loss, d_loss=d_loss, c_loss=c_loss)
 
+    def judge(self, x):
+        fake = self(self.prior(len(x), seed=0))
+        return tf.sigmoid(self.discriminator(x)), tf.sigmoid(self.discriminator(fake))
+
     def reconstruct(self, x):
         return self(self.encoder(x))
 

@@ -73,6 +73,11 @@ class CGAN(LabelledModel):
 
         return self.report(d_loss=d_loss, g_loss=g_loss)
 
+    def judge(self, batch):
+        x, y = batch
+        z, _ = self.prior(len(x), seed=0)
+        return tf.sigmoid(self.discriminator((x, y))), tf.sigmoid(self.discriminator((self((z, y)), y)))
+
 
 def generator(image_shape, classes, latent_dim, width):
     z, y = keras.Input((latent_dim,)), keras.Input((), dtype="int32")

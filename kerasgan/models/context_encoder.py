@@ -101,6 +101,11 @@ class ContextEncoder(GenerativeModel):
 
         return self.report(reconstruction=reconstruction, adversarial=adversarial, d_loss=d_loss)
 
+    def judge(self, x):
+        rows, columns = self.region
+        real, fake = x[:, rows, columns], self.predict_region(x)
+        return tf.sigmoid(self.discriminator(real)), tf.sigmoid(self.discriminator(fake))
+
     def snapshot(self, batch):
         """Rows: the images with their holes, filled, and as they were."""
         x = batch[:8]

@@ -91,6 +91,10 @@ class CycleGAN(GenerativeModel):
 
         return self.report(adversarial=adversarial, cycle=cycle, identity=identity, d_loss=d_loss)
 
+    def judge(self, batch):
+        x, y = batch
+        return self.D_y(y), self.D_y(self.G(x))
+
     def snapshot(self, batch):
         """Rows: x, G(x), F(G(x)), y, F(y), G(F(y))."""
         x, y = (domain[:8] for domain in batch)

@@ -57,6 +57,10 @@ class DCGAN(GenerativeModel):
 
         return self.report(d_loss=d_loss, g_loss=g_loss)
 
+    def judge(self, x):
+        fake = self(self.prior(len(x), seed=0))
+        return tf.sigmoid(self.discriminator(x)), tf.sigmoid(self.discriminator(fake))
+
 
 def generator(image_shape, latent_dim, width):
     """z -> about 4x4 -> ... -> image, doubling the size and halving the channels each time (figure 1)."""

@@ -68,6 +68,10 @@ class GAN(GenerativeModel):
 
         return self.report(d_loss=d_loss, g_loss=g_loss)
 
+    def judge(self, x):
+        fake = self(self.prior(len(x), seed=0))
+        return tf.sigmoid(self.discriminator(x)), tf.sigmoid(self.discriminator(fake))
+
 
 def generator(image_shape, latent_dim, width):
     z = x = keras.Input((latent_dim,))

@@ -53,3 +53,7 @@ class LSGAN(GenerativeModel):
         self.minimize("generator", g_loss, tape)
 
         return self.report(d_loss=d_loss, g_loss=g_loss)
+
+    def judge(self, x):
+        """Return the scores: the best discriminator's are p_data / (p_data + p_g), the probabilities of GAN's."""
+        return self.discriminator(x), self.discriminator(self(self.prior(len(x), seed=0)))

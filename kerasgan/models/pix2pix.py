@@ -80,6 +80,11 @@ class Pix2Pix(GenerativeModel):
 
         return self.report(adversarial=adversarial, l1=l1, d_loss=d_loss)
 
+    def judge(self, batch):
+        x, y = batch
+        pairs = tf.concat([x, y], -1), tf.concat([x, self(x)], -1)
+        return tuple(tf.sigmoid(self.discriminator(pair)) for pair in pairs)
+
     def snapshot(self, batch):
         """Rows: source, output, target."""
         x, y = (column[:8] for column in batch)

@@ -108,6 +108,11 @@ class SGAN(GenerativeModel):
         self._means["accuracy"].update_state(correct(y, logits), weights)
         return {name: self._means[name].result() for name in ("supervised", "accuracy")}
 
+    def judge(self, batch):
+        x, _ = batch
+        fake = self(self.prior(len(x), seed=0))
+        return tuple(tf.sigmoid(log_z(self.discriminator(images_)[0])) for images_ in (x, fake))
+
     def endpoints(self):
         classify = lambda images_: self.average(images.from_uint8(images_))[0]  # noqa: E731
         return {"classify": (classify, [self.uint8_images()]), **super().endpoints()}

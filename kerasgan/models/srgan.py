@@ -114,6 +114,12 @@ class SRGAN(GenerativeModel):
             vars(self)["_phi"] = lambda x: network(x, training=False)
         return self._phi
 
+    def judge(self, batch):
+        small, x = batch
+        height, width, _ = self.image_shape
+        fake = self.generator(small)[:, :height, :width]
+        return tf.sigmoid(self.discriminator(x)), tf.sigmoid(self.discriminator(fake))
+
     def snapshot(self, batch):
         """Rows: the small image enlarged by bicubic interpolation, by the model, and the original."""
         return beside_bicubic(self.generator, batch)

@@ -23,6 +23,7 @@ class WGAN(GenerativeModel):
 
     paper = "https://arxiv.org/abs/1701.07875"
     reports = {"wasserstein": "critic", "g_loss": "generator"}
+    judges_in = "scores"
     batch_size = 64
     default_steps = 600
 
@@ -68,6 +69,9 @@ class WGAN(GenerativeModel):
         self.minimize("generator", g_loss, tape)
 
         return self.report(wasserstein=wasserstein, g_loss=g_loss)
+
+    def judge(self, x):
+        return self.critic(x), self.critic(self(self.prior(len(x), seed=0)))
 
     def clip_critic(self):
         """w <- clip(w, -c, c)."""

@@ -25,6 +25,7 @@ class WGANGP(GenerativeModel):
 
     paper = "https://arxiv.org/abs/1704.00028"
     reports = {"wasserstein": "critic", "d_loss": "critic", "g_loss": "generator"}
+    judges_in = "scores"
     batch_size = 64
     default_steps = 600
 
@@ -70,3 +71,6 @@ class WGANGP(GenerativeModel):
         self.minimize("generator", g_loss, tape)
 
         return self.report(wasserstein=wasserstein, d_loss=d_loss, g_loss=g_loss)
+
+    def judge(self, x):
+        return self.critic(x), self.critic(self(self.prior(len(x), seed=0)))
