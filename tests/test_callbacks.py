@@ -39,6 +39,7 @@ def test_a_run_folder_holds_what_the_design_says(run):
     folder, model = run
     assert sorted(p.name for p in folder.iterdir()) == [
         "checkpoints",
+        "convergence.csv",
         "history.csv",
         "losses.png",
         "run.json",
@@ -90,6 +91,8 @@ def test_tensorboard_has_named_scalars_and_pictures(run):
         events.Reload()
         for tag in events.Tags()["tensors"]:
             tags.setdefault(tag, []).extend(e.step for e in events.Tensors(tag))
+    looks = {tag: tags.pop(tag) for tag in list(tags) if tag.startswith("convergence/")}
+    assert looks["convergence/d_fake"] == looks["convergence/gradient/generator"] == [1]  # the next is at step 101
     assert tags == {
         "snapshot": [0, 8, 16],
         "discriminator/d_loss": [8, 16],

@@ -1,4 +1,4 @@
-"""What watches a run. Callbacks know a model through snapshot(), state() and describe(), never through its networks.
+"""What watches a run. Callbacks know a model through what all have, such as snapshot(), never through its networks.
 
 model.fit(data, epochs=40, callbacks=kerasgan.callbacks.standard("runs/digits", data))
 """
@@ -11,6 +11,7 @@ from typing import Any
 import keras
 
 from kerasgan.callbacks.checkpoints import Checkpoints, restore
+from kerasgan.callbacks.convergence import Convergence
 from kerasgan.callbacks.evaluation import Evaluation
 from kerasgan.callbacks.film import Film
 from kerasgan.callbacks.history import History
@@ -23,6 +24,7 @@ from kerasgan.data.sources import Source
 
 __all__ = [
     "Checkpoints",
+    "Convergence",
     "Evaluation",
     "Export",
     "Film",
@@ -63,6 +65,7 @@ def standard(
     """
     return [  # checkpoints after what each epoch writes: what a resumed run does not repeat has been written
         Record(run, data, resume, **settings),
+        Convergence(run, data),  # before the next one: it says what stopped the run
         StopWhenNotFinite(run),
         Snapshots(run, data),
         History(run),

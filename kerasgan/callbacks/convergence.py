@@ -1,0 +1,191 @@
+"""Is it learning? What a run shows of that while it goes on, and a verdict in plain words."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import os
+from pathlib import Path
+
+import keras
+import numpy as np
+import tensorflow as tf
+from scipy.spatial.distance import cdist
+
+from kerasgan import images, run_folder
+from kerasgan.callbacks import history
+from kerasgan.callbacks.verdicts import verdict
+from kerasgan.data.batches import Batches
+
+SAMPLES = 64  # that are looked at each time: enough for means of distances, and as many as a snapshot has
+REAL = 256  # training images that they are compared with
+MEMORISABLE = 2000  # training images, up to which all are compared with samples: to learn more by heart takes long
+SIDE = 16  # pixels of the images in which distances are taken: finer detail than its is noise to them
+
+
+class Convergence(keras.callbacks.Callback):
+    """Look at what the model makes every `steps` steps, or four times an epoch if that is rarer; say what it means.
+
+    data: what fit() trains on
+
+    Writes a row for each look into convergence.csv, and TensorBoard scalars `convergence/...`. At the end of an epoch
+    the verdict goes into run.json and, when it is another one, to the console and to TensorBoard; at a loss that is
+    not finite, at once. Needs the run.json of `Record`. Nothing here depends on the clock, or changes the model: a
+    resumed run says what it would have said.
+    """
+
+    def __init__(self, run: str | os.PathLike, data: Batches, steps: int = 100):
+        super().__init__()
+        self.run, self.data, self.steps = Path(run), data, steps
+        self.rows = None
+
+    def on_train_begin(self, logs=None):
+        self.path = self.run / "convergence.csv"
+        self.writer = tf.summary.create_file_writer(str(self.run / "tensorboard"))
+        self.every = max(self.steps, (self.params["steps"] or 0) // 4)
+        self.looker = None
+
+    def on_epoch_begin(self, epoch, logs=None):
+        if self.rows is None:  # now, as a resumed run has its step back
+            step = int(self.model.step.numpy())
+            rows = [r for r in history.read(self.path) if int(r["step"]) <= step]
+            numbers = [{name: float(value) for name, value in r.items() if value} for r in rows]
+            self.rows = [{**r, "step": int(r["step"])} for r in numbers]
+            before = verdict(self.rows)
+            self.said = before and before.name
+
+    def on_train_batch_end(self, batch, logs=None):
+        step = int(self.model.step.numpy())
+        losses = {f"loss/{name}": logs[name] for name in self.model.reports}  # the first is what is minimised
+        if not all(math.isfinite(value) for value in losses.values()):
+            self._add({"step": step, **losses})  # samples of what is broken would say nothing
+            self._say()
+        elif not self.rows or step >= self.rows[-1]["step"] + self.every:
+            self.looker = self.looker or _Looker(self.model, self.data)
+            self._add({"step": step, **losses, **self._players(), **self.looker.look()})
+
+    def on_epoch_end(self, epoch, logs=None):
+        self._say()
+
+    def on_train_end(self, logs=None):
+        self.writer.close()
+
+    def _players(self):
+        """Return how large each player's last gradient and its weights are."""
+        found = {}
+        for player, norm in self.model.gradient_norms.items():
+            found[f"gradient/{player}"] = float(norm.numpy())
+            squares = [np.square(w.numpy(), dtype=np.float64).sum() for w in self.model.weights_of(player)]
+            found[f"weights/{player}"] = math.sqrt(sum(squares))
+        return found
+
+    def _add(self, row):
+        self.rows.append(row)
+        history.write(self.path, self.rows)
+        with self.writer.as_default(step=int(row["step"])):
+            for name, value in row.items():
+                if name != "step" and not name.startswith("loss/"):  # History has those
+                    tf.summary.scalar(f"convergence/{name}", value)
+
+    def _say(self):
+        found = verdict(self.rows)
+        if found is None:
+            return
+        run_folder.write(self.run, {**run_folder.read(self.run), "verdict": dataclasses.asdict(found)})
+        if found.name != self.said:
+            self.said = found.name
+            print(f"\n{found}", flush=True)
+            with self.writer.as_default(step=int(self.rows[-1]["step"])):
+                tf.summary.text("convergence/verdict", str(found))
+
+
+class _Looker:
+    """The images that a model is looked at with, and the measures of what it makes of them."""
+
+    def __init__(self, model, data):
+        self.model = model
+        self.batch = _examples(data, REAL)
+        columns = self.batch if isinstance(self.batch, tuple) else (self.batch,)
+        pictures = [column for column in columns if len(column.shape) == 4]
+        self.first = tf.nest.map_structure(lambda t: t[:SAMPLES], self.batch)
+        self.sources = images.to_uint8(pictures[0][:SAMPLES])
+        self.real = features(pictures[-1])
+        self.spread, self.nearest = mean_distance(self.real), nearest_other(self.real[:SAMPLES])
+        self.ends_of_real = share_at_the_ends(images.to_uint8(pictures[-1]).numpy())
+        self.labels = columns[1].numpy() if data.takes.endswith("labelled") else None
+        self.training = None
+        if "sample" in model.endpoints() and 1 < data.examples <= MEMORISABLE:
+            parts = [part[0] if isinstance(part, tuple) else part for part in data.in_order()]
+            self.training = np.unique(np.concatenate([features(part) for part in parts]), axis=0)
+
+    def look(self):
+        return {**self._judged(), **self._of_samples(self._made())}
+
+    def _made(self):
+        """Return uint8 images that the model makes: samples, or what becomes of the given ones."""
+        verbs = self.model.endpoints()
+        if "sample" in verbs:
+            return verbs["sample"][0](SAMPLES, 0)
+        return verbs["translate" if "translate" in verbs else "reconstruct"][0](self.sources)
+
+    def _judged(self):
+        judged = self.model.judge(self.first)
+        if judged is None:
+            return {}
+        real, fake = (np.ravel(side.numpy()).astype(np.float64) for side in judged)
+        if self.model.judges_in == "scores":
+            return {"critic_gap": real.mean() - fake.mean(), "ranking": (real[:, None] > fake).mean()}
+        accuracy = ((real > 0.5).mean() + (fake <= 0.5).mean()) / 2
+        return {"d_real": real.mean(), "d_fake": fake.mean(), "accuracy": accuracy}
+
+    def _of_samples(self, made):
+        found = {"saturation": share_at_the_ends(made.numpy()) - self.ends_of_real}
+        fake = features(images.from_uint8(made))
+        spread, to_real = mean_distance(fake), cdist(fake, self.real)
+        if self.spread > 0:
+            found["diversity"] = spread / self.spread
+            found["distance"] = (2 * to_real.mean() - spread) / self.spread - 1
+        if self.nearest > 0:
+            found["nearest"] = nearest_other(fake[: len(self.real)]) / self.nearest
+        if self.training is not None:
+            nearest, second = np.partition(cdist(fake, self.training), 1, axis=1)[:, :2].T
+            found["novelty"] = np.median(nearest / second)
+        if self.labels is not None:
+            known = self.labels >= 0
+            nearest = self.labels[known][to_real[:, known].argmin(axis=1)]
+            found["class_entropy"] = entropy(nearest) / entropy(self.labels[known])
+        return found
+
+
+def _examples(data, n):
+    """Return n training examples, or all there are if there are fewer, as one batch: some of the shuffled."""
+    batches = max(1, min(len(data), -(-n // data.batch_size)))
+    return tf.nest.map_structure(lambda t: t[:n], next(iter(data.stream(lambda: 0, batches))))
+
+
+def features(x: tf.Tensor) -> np.ndarray:
+    """Return images in [-1, 1] as float64[n, dimension]: of 16 x 16 pixels or smaller, each the mean of a block."""
+    size = [min(SIDE, side) for side in x.shape[1:3]]
+    return tf.image.resize(x, size, "area").numpy().reshape(len(x), -1).astype(np.float64)
+
+
+def mean_distance(a: np.ndarray) -> float:
+    """Return the mean distance of each of a[n, dimension] to each other one."""
+    return cdist(a, a).sum() / max(1, len(a) * (len(a) - 1))
+
+
+def nearest_other(a: np.ndarray) -> float:
+    """Return the median, over up to 256 of a[n, dimension], of the distance to the nearest other one."""
+    some = a[np.linspace(0, len(a) - 1, min(len(a), REAL)).astype(int)]
+    return np.median(np.partition(cdist(some, a), 1, axis=1)[:, 1])
+
+
+def share_at_the_ends(pictures: np.ndarray) -> float:
+    """Return the share of uint8 pixel values that are 0 or 255."""
+    return float(((pictures == 0) | (pictures == 255)).mean())
+
+
+def entropy(labels: np.ndarray) -> float:
+    """Return the entropy in nats of how often each of the labels[n] occurs."""
+    p = np.unique(labels, return_counts=True)[1] / len(labels)
+    return float(-(p * np.log(p)).sum())
