@@ -81,7 +81,8 @@ def test_a_healthy_run_raises_no_alarm(key, tmp_path):
     assert found is None or found["name"] == "healthy", (found, rows)
     judged = {"d_real", "d_fake", "accuracy"} if model.judges_in == "probabilities" else {"critic_gap", "ranking"}
     assert judged <= set(rows[-1]) or model.judge(batches.first(4)) is None
-    assert {f"gradient/{player}" for player in model.players()} <= set(rows[-1])
+    measured = ("gradient", "weights", "last_loss", "oscillation")
+    assert {f"{name}/{player}" for name in measured for player in model.players()} <= set(rows[-1])
     assert all(np.isfinite(value) for row in rows for value in row.values())
 
 
@@ -281,6 +282,14 @@ def test_measures_of_images_are_what_they_say():
     assert one["distance"] > 0.3
     white = look._of_samples(tf.fill((64, *SHAPE), tf.constant(255, tf.uint8)))
     assert white["saturation"] == pytest.approx(1 - convergence.share_at_the_ends(real[:].numpy()), abs=0.03)
+
+
+@pytest.mark.parametrize(
+    ("losses", "swings"),
+    [([2.0], 0), ([2.0, 2.0, 2.0], 0), ([1.0, 3.0, 1.0, 3.0], 1), ([-4.0, -2.0], 2 / 3), ([0.0] * 3, 0)],
+)
+def test_a_loss_swings_by_its_changes_over_its_size(losses, swings):
+    assert convergence.oscillation(losses) == pytest.approx(swings)
 
 
 def test_probabilities_and_accuracy_are_the_discriminators():

@@ -14,7 +14,7 @@ from scipy.spatial.distance import cdist
 
 from kerasgan import images, run_folder
 from kerasgan.callbacks import history
-from kerasgan.callbacks.verdicts import verdict
+from kerasgan.callbacks.verdicts import LONG, verdict
 from kerasgan.data.batches import Batches
 
 SAMPLES = 64  # that are looked at each time: enough for means of distances, and as many as a snapshot has
@@ -71,9 +71,12 @@ class Convergence(keras.callbacks.Callback):
         self.writer.close()
 
     def _players(self):
-        """Return how large each player's last gradient and its weights are."""
+        """Return each player's last loss and how it swings, and how large its last gradient and its weights are."""
         found = {}
         for player, norm in self.model.gradient_norms.items():
+            found[f"last_loss/{player}"] = last = float(self.model.last_losses[player].numpy())
+            before = [r[f"last_loss/{player}"] for r in self.rows if f"last_loss/{player}" in r]
+            found[f"oscillation/{player}"] = oscillation([*before, last][-LONG:])
             found[f"gradient/{player}"] = float(norm.numpy())
             squares = [np.square(w.numpy(), dtype=np.float64).sum() for w in self.model.weights_of(player)]
             found[f"weights/{player}"] = math.sqrt(sum(squares))
@@ -84,7 +87,7 @@ class Convergence(keras.callbacks.Callback):
         history.write(self.path, self.rows)
         with self.writer.as_default(step=int(row["step"])):
             for name, value in row.items():
-                if name != "step" and not name.startswith("loss/"):  # History has those
+                if name != "step" and not name.startswith(("loss/", "last_loss/")):  # History has those
                     tf.summary.scalar(f"convergence/{name}", value)
 
     def _say(self):
@@ -155,6 +158,12 @@ class _Looker:
             nearest = self.labels[known][to_real[:, known].argmin(axis=1)]
             found["class_entropy"] = entropy(nearest) / entropy(self.labels[known])
         return found
+
+
+def oscillation(losses: list[float]) -> float:
+    """Return how much a loss swings: its mean change from one look to the next, over its mean size; 0 of one look."""
+    size = np.abs(losses).mean()
+    return float(np.abs(np.diff(losses)).mean() / size) if len(losses) > 1 and size > 0 else 0.0
 
 
 def _examples(data, n):
