@@ -25,6 +25,8 @@ def check_resumable(run: str | os.PathLike) -> None:
 def read(run: str | os.PathLike) -> dict[str, Any]:
     """Return run.json. Raises UserError if it is missing or is none."""
     path = Path(run) / "run.json"
+    if not path.is_file():
+        raise UserError(f"{run} is no run folder: it has no run.json. Give one that kerasgan train wrote.")
     try:
         record = json.loads(path.read_text())
     except (OSError, ValueError) as error:

@@ -342,7 +342,7 @@ def test_restore_takes_the_newest_checkpoint(tmp_path):
 
 def test_restore_needs_a_run_with_a_checkpoint(run, tmp_path):
     folder, _ = run
-    with pytest.raises(UserError, match=r"^\S*nowhere/run.json cannot be read: [^\n]+$"):
+    with pytest.raises(UserError, match=r"^\S*nowhere is no run folder: it has no run.json. [^\n]+$"):
         kerasgan.restore(tmp_path / "nowhere")
     shutil.copy(folder / "run.json", tmp_path)
     with pytest.raises(UserError, match=r"^There is no checkpoint in \S+: train it first.$"):

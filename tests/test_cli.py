@@ -277,7 +277,7 @@ def test_a_run_without_a_number_gets_the_next_one(tmp_path):
         ("train dcgan --task one_class", "which of the labels in digits are normal: give --normal"),
         ("train dcgan --task one_class --normal 11", "digits has no images labelled 11"),
         ("train dcgan --start-from taken", "there is no option --start-from"),
-        ("train srgan --start-from taken", "taken/run.json cannot be read"),
+        ("train srgan --start-from taken", "taken is no run folder: it has no run.json"),
         ("train srgan --resume", "There is nothing to resume in runs/srgan-digits"),
         ("train srgan --scale 1", "--scale 1 makes nothing smaller: give a whole number from 2"),
         ("train srgan --noise 1", "--noise belongs to task denoising; this is super_resolution: leave it out"),

@@ -206,8 +206,8 @@ def test_what_is_no_film_is_one_line(tmp_path, capsys, what, said):
     ("arguments", "said"),
     [
         ("film", "required: RUN"),
-        ("film nowhere", "nowhere/run.json cannot be read"),
-        ("film empty", "empty/run.json cannot be read"),
+        ("film nowhere", "nowhere is no run folder"),
+        ("film empty", "empty is no run folder"),
         ("film run -o film.avi", "film.avi is no place for what comes out: give a name that ends in .gif or .mp4"),
         ("film run -o empty", "empty is no place for what comes out"),
         ("film killed", "killed has no epoch behind it"),
