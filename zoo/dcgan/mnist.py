@@ -7,7 +7,7 @@ import keras
 from kerasgan import callbacks, data
 from kerasgan.models import DCGAN
 
-EPOCHS = 4
+EPOCHS = 12
 
 
 def main(name="mnist", run="runs/dcgan-mnist", epochs=EPOCHS, resume=False, more=()):
