@@ -65,9 +65,9 @@ def curve(rows: list[dict[str, str]]) -> list[tuple[float, float]]:
 
 
 def reached(points: list[tuple[float, float]], seconds: float) -> float | None:
-    """Return the MNIST-FID of the last evaluation by `seconds`, or by a step later; None if there was none."""
+    """Return the MNIST-FID of the last evaluation by `seconds`, or a step later; None if a run has not come so far."""
     before = [distance for second, distance in points if second <= seconds + 1]
-    return before[-1] if before else None
+    return before[-1] if before and points[-1][0] >= seconds else None
 
 
 def page(curves: dict[str, list[tuple[float, float]]], floor: float, n: int) -> str:

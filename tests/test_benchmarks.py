@@ -13,7 +13,15 @@ FAMILIES = runpy.run_path(str(Path(__file__).parents[1] / "benchmarks/families.p
 def test_what_was_reached_is_the_last_evaluation_in_time(tmp_path):
     rows = [{"seconds": str(s), "MNIST-FID": str(d)} for s, d in ((50, 30.0), (119.5, 12.0), (302, 5.0), (900, 6.0))]
     points = QUALITY["curve"](rows)
-    assert [QUALITY["reached"](points, moment) for moment in (48, 49, 60, 120, 300, 1200)] == [None, 30, 30, 12, 12, 6]
+    assert [QUALITY["reached"](points, moment) for moment in (48, 49, 60, 120, 300, 900, 901)] == [
+        None,
+        30,
+        30,
+        12,
+        12,
+        6,
+        None,
+    ]
     lines = QUALITY["page"]({"gan": [(500.0, 20.0)], "dcgan": points}, 0.25, 2000).splitlines()
     assert (
         lines[-2] == "| dcgan | 30.00 (120 floors) | 12.00 (48 floors) | 12.00 (48 floors) | 5.00 | 302 s | 900 s |"
