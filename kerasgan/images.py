@@ -32,13 +32,18 @@ def grid(images: np.ndarray, gap: int = 2) -> np.ndarray:
     return picture
 
 
-def near_square(images: np.ndarray) -> np.ndarray:
-    """Arrange images[n, height, width, channel] in rows and columns; what is left of the last row stays white."""
-    columns = int(np.ceil(np.sqrt(len(images))))
+def in_rows(images: np.ndarray, columns: int) -> np.ndarray:
+    """Arrange images[n, height, width, channel] in rows of at most `columns`; what is left of the last stays white."""
+    columns = min(columns, len(images))
     rows = -(-len(images) // columns)
     table = np.full((rows * columns, *images.shape[1:]), 255, np.uint8)
     table[: len(images)] = images
     return table.reshape(rows, columns, *images.shape[1:])
+
+
+def near_square(images: np.ndarray) -> np.ndarray:
+    """Arrange images[n, height, width, channel] in about as many rows as columns."""
+    return in_rows(images, int(np.ceil(np.sqrt(len(images)))))
 
 
 def to_pil(picture: np.ndarray) -> Image.Image:

@@ -114,18 +114,18 @@ def examples(batches: Batches) -> Picture:
         n = len(first[1])
         sources = _resized(images.to_uint8(first[0]).numpy(), batches.image_shape[:2])
         pairs = np.stack([sources, images.to_uint8(first[1]).numpy()], axis=1).reshape(-1, *batches.image_shape)
-        return show(_rows(pairs), f"The first {n} pairs {what}: each source left of its target.")
+        return show(images.in_rows(pairs, COLUMNS), f"The first {n} pairs {what}: each source left of its target.")
     if batches.takes == "domains":
-        domains = [_rows(images.to_uint8(domain[:COLUMNS]).numpy()) for domain in first]
+        domains = [images.in_rows(images.to_uint8(domain[:COLUMNS]).numpy(), COLUMNS) for domain in first]
         return show(np.concatenate(domains), f"The first images {what}: one domain above the other.")
     if batches.takes == "images":
-        return show(_rows(images.to_uint8(first).numpy()), f"The first {len(first)} images {what}.")
+        return show(images.in_rows(images.to_uint8(first).numpy(), COLUMNS), f"The first {len(first)} images {what}.")
     names = dict(enumerate(batches.about.get("class_names", ())))
     labels = [str(names.get(label, label)) if label >= 0 else "?" for label in first[1].numpy().tolist()]
     rows = "; ".join(", ".join(labels[i : i + COLUMNS]) for i in range(0, len(labels), COLUMNS))
     unknown = " (? is unknown)" if "?" in labels else ""
     caption = f"The first {len(labels)} images {what}. Their labels, row by row{unknown}: {rows}."
-    return show(_rows(images.to_uint8(first[0]).numpy()), caption)
+    return show(images.in_rows(images.to_uint8(first[0]).numpy(), COLUMNS), caption)
 
 
 def samples(model: LoadedModel) -> Picture | None:
@@ -134,19 +134,12 @@ def samples(model: LoadedModel) -> Picture | None:
     if "sample_labelled" in verbs:
         rows = min(arguments["classes"], 10)
         made = model.sample_labelled(labels=np.repeat(np.arange(rows), COLUMNS), seed=0)
-        return show(_rows(made), f"Samples of {variant} (seed 0): a row for each label from 0 to {rows - 1}.")
+        return show(
+            images.in_rows(made, COLUMNS), f"Samples of {variant} (seed 0): a row for each label from 0 to {rows - 1}."
+        )
     if "sample" not in verbs or "sampling_steps" in arguments:  # steps that a diffusion model takes to each image
         return None
-    return show(_rows(model.sample(n=COLUMNS * ROWS, seed=0)), f"Samples of {variant} (seed 0).")
-
-
-def _rows(array: np.ndarray) -> np.ndarray:
-    """Arrange images[n, ...] in rows of eight; what is left of the last one stays white."""
-    columns = min(COLUMNS, len(array))
-    rows = -(-len(array) // columns)
-    table = np.full((rows * columns, *array.shape[1:]), 255, np.uint8)
-    table[: len(array)] = array
-    return table.reshape(rows, columns, *array.shape[1:])
+    return show(images.in_rows(model.sample(n=COLUMNS * ROWS, seed=0), COLUMNS), f"Samples of {variant} (seed 0).")
 
 
 def _resized(array: np.ndarray, size: tuple[int, int]) -> np.ndarray:
