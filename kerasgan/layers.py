@@ -260,9 +260,12 @@ class WeightNormConv2D(keras.layers.Layer):
         self.scale = self.add_weight(name="weight_norm_scale", shape=(self.filters,), initializer=start, autocast=False)
         self.bias = self.add_weight(name="bias", shape=(self.filters,), initializer="zeros")
 
+    def normalized_kernel(self) -> tf.Tensor:
+        """Return the kernel of the convolution, float32 [size, size, channels of x, filters]."""
+        return self.scale * tf.math.l2_normalize(self.kernel, axis=[0, 1, 2])
+
     def call(self, x):
-        kernel = self.scale * tf.math.l2_normalize(self.kernel, axis=[0, 1, 2])
-        return tf.nn.conv2d(x, tf.cast(kernel, x.dtype), 1, "SAME") + self.bias
+        return tf.nn.conv2d(x, tf.cast(self.normalized_kernel(), x.dtype), 1, "SAME") + self.bias
 
     def compute_output_shape(self, shape):
         return (*shape[:-1], self.filters)

@@ -299,10 +299,14 @@ class GenerativeModel(keras.Model):
 
     def export(self, path: str | os.PathLike, **about: Any) -> None:
         """Write the endpoints as a SavedModel that computes in float32; `about` goes into its kerasgan.json."""
-        full = self if self.compute_dtype == "float32" else self._in_float32()
-        saved_model.write(path, full.endpoints(), {**self.describe(), **about})
+        saved_model.write(path, self.for_inference().endpoints(), {**self.describe(), **about})
 
-    def _in_float32(self):
+    def for_inference(self) -> GenerativeModel:
+        """Return the model that is exported: this one, or where it computes in half precision, a twin in float32."""
+        return self if self.compute_dtype == "float32" else self.twin()
+
+    def twin(self) -> GenerativeModel:
+        """Return a model of the same weights that computes in float32."""
         twin = self.from_config({**self.get_config(), "dtype": "float32"})
         for ours, its in zip(self.weights, twin.weights, strict=True):
             its.assign(ours)

@@ -63,11 +63,13 @@ class RealNVP(GenerativeModel):
         self.checkerboards, self.channels = [], []
         for depth, (height, columns, maps) in enumerate(self.shapes):
             size, last = (width * growth**depth, blocks), depth == len(self.shapes) - 1
-            mask, name = checkerboard(height, columns, maps), f"checkerboard_{depth}"
-            self.checkerboards.append(coupling_layers(couplings + last, mask, *size, patch, name))
+            shape, name = (height, columns, maps), f"board_{depth}"
+            self.checkerboards.append(
+                coupling_layers(couplings + last, checkerboard(height, columns), shape, *size, patch, name)
+            )
             if not last:
-                mask, name = halved_channels(height // 2, columns // 2, 4 * maps), f"channels_{depth}"
-                self.channels.append(coupling_layers(couplings, mask, *size, 1, name))
+                shape, name = (height // 2, columns // 2, 4 * maps), f"channels_{depth}"
+                self.channels.append(coupling_layers(couplings, halved_channels(4 * maps), shape, *size, 1, name))
 
     def players(self):
         rate = keras.optimizers.schedules.CosineDecay(1e-3, self.total_steps)
@@ -160,6 +162,14 @@ class RealNVP(GenerativeModel):
         densities = tf.map_fn(lambda u: self.log_density(self.dequantized(x, u)), noise, parallel_iterations=1)
         return tf.reduce_mean(densities, axis=0)
 
+    def for_inference(self):
+        """Return a twin whose kernels are normalised once for all: half of a SavedModel is its graph."""
+        twin = self.twin()
+        twin.flow = tf.function(twin.flow, autograph=False, reduce_retracing=True)
+        for coupling in [coupling for group in twin.checkerboards + twin.channels for coupling in group]:
+            coupling.network = with_plain_kernels(coupling.network)
+        return twin
+
     def endpoints(self):
         image = self.uint8_images()
         return {
@@ -181,7 +191,7 @@ class Coupling(layers.Layer):
         super().__init__(dtype="float32", **kwargs)
         self.mask = mask
         self.network = network
-        channels = (mask.shape[-1],)
+        channels = (network.output_shape[-1] // 2,)
         # section 4.1: s is tanh times a learned scale
         self.scale = self.add_weight(name="scale", shape=channels, initializer="ones")
         averages = {"shape": channels, "trainable": False, "autocast": False, "aggregation": "only_first_replica"}
@@ -225,11 +235,11 @@ def mean_of_replicas(x):
     return tf.distribute.get_replica_context().all_reduce("mean", x)
 
 
-def coupling_layers(n, mask, width, blocks, patch, name):
+def coupling_layers(n, mask, shape, width, blocks, patch, name):
     """Each coupling keeps what the one before it changed."""
     masks = [mask, 1 - mask] * n
     return [
-        Coupling(masks[i], network(mask.shape, width, blocks, patch, f"{name}_network_{i}"), name=f"{name}_{i}")
+        Coupling(masks[i], network(shape, width, blocks, patch, f"{name}_network_{i}"), name=f"{name}_{i}")
         for i in range(n)
     ]
 
@@ -254,6 +264,21 @@ def network(shape, width, blocks, patch, name):
     return keras.Model(image, x, name=name)
 
 
+def with_plain_kernels(network):
+    """Return a network of the same outputs, without weight normalisation."""
+
+    def convolution(layer):
+        if not isinstance(layer, WeightNormConv2D):
+            return type(layer).from_config(layer.get_config())
+        return layers.Conv2D(layer.filters, layer.size, padding="same")
+
+    plain = keras.models.clone_model(network, clone_function=convolution)
+    for ours, its in zip(network.layers, plain.layers, strict=True):
+        if isinstance(ours, WeightNormConv2D):  # no other layer has weights
+            its.set_weights([ours.normalized_kernel().numpy(), ours.bias.numpy()])
+    return plain
+
+
 def shapes_of_scales(image_shape, most):
     """Shapes of what enters each scale: each is half as high and wide as the one before, with twice the channels."""
     shapes = [tuple(image_shape)]
@@ -263,15 +288,17 @@ def shapes_of_scales(image_shape, most):
     return shapes
 
 
-def checkerboard(height, columns, maps):
-    """1 where row + column is odd (figure 3, left)."""
-    squares = (np.arange(height)[:, None] + np.arange(columns)) % 2
-    return np.repeat(squares[..., None], maps, axis=-1).astype(np.float32)
+def checkerboard(height, columns):
+    """1 where row + column is odd (figure 3, left), for every channel. Shape (height, columns, 1)."""
+    return ((np.arange(height)[:, None] + np.arange(columns)) % 2).astype(np.float32)[..., None]
 
 
-def halved_channels(height, columns, maps):
-    """1 in the first half of the channels (figure 3, right): after squeezing, the upper rows of each 2x2 pixels."""
-    return np.broadcast_to((np.arange(maps) < maps // 2).astype(np.float32), (height, columns, maps))
+def halved_channels(maps):
+    """1 in the first half of the channels, for every pixel. Shape (1, 1, maps).
+
+    Figure 3, right: after squeezing, these are the upper rows of each 2x2 pixels.
+    """
+    return (np.arange(maps) < maps // 2).astype(np.float32)[None, None]
 
 
 def flat(x):

@@ -30,6 +30,10 @@ def couplings(model):
     return [coupling for group in model.checkerboards + model.channels for coupling in group]
 
 
+def whole_mask(coupling):
+    return np.broadcast_to(coupling.mask, coupling.network.input_shape[1:])
+
+
 def identity(shape=(8, 8, 1), **settings):
     """A flow whose networks give s = t = 0."""
     model = flow(shape, random=False, **settings)
@@ -160,10 +164,8 @@ def test_identity_lays_latents_out_by_scale():
 
 
 def test_masks():
-    board = checkerboard(3, 4, 2)
-    np.testing.assert_array_equal(board[..., 0], [[0, 1, 0, 1], [1, 0, 1, 0], [0, 1, 0, 1]])
-    np.testing.assert_array_equal(board[..., 0], board[..., 1])
-    np.testing.assert_array_equal(halved_channels(1, 2, 4), [[[1, 1, 0, 0]] * 2])
+    np.testing.assert_array_equal(checkerboard(3, 4)[..., 0], [[0, 1, 0, 1], [1, 0, 1, 0], [0, 1, 0, 1]])
+    np.testing.assert_array_equal(halved_channels(4), [[[1, 1, 0, 0]]])
     model = flow((16, 16, 3))
     for group in model.checkerboards + model.channels:
         for first, second in itertools.pairwise(group):
@@ -183,13 +185,14 @@ def test_scales_halve_while_sides_are_even_and_above_4():
 def test_a_coupling_keeps_what_its_network_sees():
     model = flow()
     for coupling in (model.checkerboards[0][0], model.channels[0][0]):
-        x = normal_images(coupling.mask.shape)
+        mask = whole_mask(coupling)
+        x = normal_images(mask.shape)
         y, s = coupling(x)
-        kept, moved = coupling.mask == 1, coupling.mask == 0
+        kept, moved = mask == 1, mask == 0
         np.testing.assert_array_equal(y.numpy()[:, kept], x.numpy()[:, kept])
         assert np.all(y.numpy()[:, moved] != x.numpy()[:, moved])
         assert not s.numpy()[:, kept].any()
-        other = x + 3 * normal_images(coupling.mask.shape) * (1 - coupling.mask)  # nothing that the network may see
+        other = x + 3 * normal_images(mask.shape) * (1 - mask)  # nothing that the network may see
         np.testing.assert_array_equal(coupling(other)[1], s)
         assert np.abs(s).max() <= np.abs(coupling.scale.numpy()).max()
 
@@ -197,26 +200,27 @@ def test_a_coupling_keeps_what_its_network_sees():
 def test_what_a_coupling_changes_is_normalised_over_the_batch_while_training():
     model = flow()
     for coupling in (model.checkerboards[0][0], model.channels[0][0]):
-        moved = (coupling.mask == 0).all(axis=(0, 1)) if coupling in model.channels[0] else slice(None)
-        x = 3 + normal_images(coupling.mask.shape, n=50)
+        mask = whole_mask(coupling)
+        moved = (mask == 0).all(axis=(0, 1)) if coupling in model.channels[0] else slice(None)
+        x = 3 + normal_images(mask.shape, n=50)
         before = [w.numpy() for w in (coupling.moving_mean, coupling.moving_variance)]
         coupling(x)
         np.testing.assert_array_equal(coupling.moving_mean, before[0])  # nothing moves at inference
         y, log_scale = coupling(x, training=True)
-        changed = y.numpy()[:, coupling.mask == 0].reshape(50, -1, coupling.moving_mean[moved].shape[0])
+        changed = y.numpy()[:, mask == 0].reshape(50, -1, coupling.moving_mean[moved].shape[0])
         np.testing.assert_allclose(changed.mean(axis=(0, 1)), 0, atol=1e-4)
         np.testing.assert_allclose(changed.var(axis=(0, 1)), 1, rtol=1e-3)
 
         s, t = coupling.scale_and_translation(x)
-        plain = (x * tf.exp(s) + t).numpy()[:, coupling.mask == 0].reshape(changed.shape)
+        plain = (x * tf.exp(s) + t).numpy()[:, mask == 0].reshape(changed.shape)
         mean, variance = plain.mean(axis=(0, 1)), plain.var(axis=(0, 1))
         for now, average, old in zip((mean, variance), (coupling.moving_mean, coupling.moving_variance), before):
             np.testing.assert_allclose(average.numpy()[moved], (0.99 * old[moved] + 0.01 * now), rtol=1e-4)
-        expected = s.numpy()[:, coupling.mask == 0].reshape(changed.shape) - 0.5 * np.log(variance)
+        expected = s.numpy()[:, mask == 0].reshape(changed.shape) - 0.5 * np.log(variance)
         np.testing.assert_allclose(
-            log_scale.numpy()[:, coupling.mask == 0].reshape(changed.shape), expected, rtol=1e-3, atol=1e-4
+            log_scale.numpy()[:, mask == 0].reshape(changed.shape), expected, rtol=1e-3, atol=1e-4
         )
-        assert not log_scale.numpy()[:, coupling.mask == 1].any()
+        assert not log_scale.numpy()[:, mask == 1].any()
 
 
 def test_pixels_survive_encoding_and_decoding():
@@ -225,6 +229,18 @@ def test_pixels_survive_encoding_and_decoding():
     pixels[0], pixels[1] = 0, 255
     verbs = {verb: function for verb, (function, _) in model.endpoints().items()}
     np.testing.assert_array_equal(verbs["decode"](verbs["encode"](pixels)), pixels)
+
+
+def test_the_exported_flow_has_plain_kernels_and_the_same_outputs():
+    model = flow((28, 28, 1), patch=2)
+    exported = model.for_inference()
+    pixels = np.random.default_rng(0).integers(0, 256, (3, 28, 28, 1), np.uint8)
+    for verb, inputs in [("encode", (pixels,)), ("log_prob", (pixels,)), ("sample", (tf.constant(3), tf.constant(0)))]:
+        ours, its = (each.endpoints()[verb][0](*inputs) for each in (model, exported))
+        np.testing.assert_allclose(its, ours, rtol=1e-5, atol=1e-4)
+    for ours, its in zip(couplings(model), couplings(exported), strict=True):
+        assert len(ours.network.weights) == 18  # a kernel, a scale and a bias of each convolution: it learns with them
+        assert len(its.network.weights) == 12
 
 
 def test_log_prob_is_a_mean_over_the_bins_and_an_images_own():
