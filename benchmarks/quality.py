@@ -19,11 +19,23 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import keras
 from matplotlib import pyplot
 
-from kerasgan import callbacks, data, metrics
-from kerasgan.callbacks import history
+from kerasgan import callbacks, data, metrics, run_folder
 
 ZOO = Path(__file__).parents[1] / "zoo"
-VARIANTS = ("gan", "dcgan", "cgan", "acgan", "lsgan", "wgan", "wgan_gp", "alpha_gan", "sgan", "vae", "real_nvp", "ddpm")
+VARIANTS = (
+    "gan",
+    "dcgan",
+    "cgan",
+    "acgan",
+    "lsgan",
+    "wgan",
+    "wgan_gp",
+    "alpha_gan",
+    "sgan",
+    "vae",
+    "real_nvp",
+    "ddpm",
+)
 NAME = "MNIST-FID"
 MOMENTS = (60, 120, 300)  # seconds at which the table says what was reached
 
@@ -52,7 +64,7 @@ def main(variants: tuple[str, ...], run: Path, seconds: float, n: int, train: bo
             recipe(run=run / key, resume=(run / key).exists(), more=(evaluation, Stop(evaluation, seconds)))
     others = data.tensorflow_dataset("mnist").images[:n]
     floor = metrics.frechet_distance(network(others), network(real[:n]))
-    curves = {key: curve(history.read(run / key / "evaluation.csv")) for key in variants}
+    curves = {key: curve(run_folder.read_table(run / key / "evaluation.csv")) for key in variants}
     curves = {key: points for key, points in curves.items() if points}
     (run / "quality.md").write_text(page(curves, floor, n))
     draw(curves, floor, n, run / "quality.png")

@@ -118,6 +118,11 @@ def reconstruction(model: Any, images: np.ndarray) -> list[Measure]:
     return _likeness(_asked(model.reconstruct, images), images)
 
 
+def degraded(model: Any, images: np.ndarray) -> np.ndarray:
+    """Return uint8 images as a model that makes its own sources damages them, to be mended."""
+    return _asked(model.degrade, images)
+
+
 def translation(translate: Callable, sources: np.ndarray, targets: np.ndarray) -> list[Measure]:
     """Return how like the targets the translations of uint8 sources are; beside it, the sources themselves.
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import dataclasses
 import math
 import os
@@ -173,17 +172,14 @@ def _points(rows: dict[int, dict[str, float]], name: str) -> list[tuple[float, f
 
 def _rows(path: Path) -> dict[int, dict[str, float]]:
     """Return the table of epochs as numbers; what a row lacks is left out."""
-    if not path.exists():
-        return {}
     try:
-        with open(path, newline="") as file:
-            return {
-                int(row["epoch"]): {
-                    "step": float(row["step"]),
-                    **{name: float(text) for name, text in row.items() if text and name not in ("epoch", "step")},
-                }
-                for row in csv.DictReader(file)
+        return {
+            int(row["epoch"]): {
+                "step": float(row["step"]),
+                **{name: float(text) for name, text in row.items() if text and name not in ("epoch", "step")},
             }
+            for row in run_folder.read_table(path)
+        }
     except (KeyError, ValueError, TypeError) as error:
         raise UserError(f"{path} is not the table that a run writes: {error}.") from None
 

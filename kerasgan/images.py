@@ -58,11 +58,9 @@ def write_png(path: str | os.PathLike, picture: np.ndarray) -> None:
     os.replace(part, path)
 
 
-def write_gif(
-    path: str | os.PathLike, pictures: list[Path | np.ndarray], seconds: float = 10.0, hold: float = 2.0
-) -> None:
-    """Write pictures, files or arrays, as one GIF of about `seconds`, holding the last one for `hold` seconds more."""
-    frames = [_frame(picture) for picture in pictures]
+def write_gif(path: str | os.PathLike, pictures: list[np.ndarray], seconds: float = 10.0, hold: float = 2.0) -> None:
+    """Write uint8 pictures as one GIF of about `seconds`, holding the last one for `hold` seconds more."""
+    frames = [to_pil(picture).convert("RGB") for picture in pictures]
     colours = _palette(frames)
     frames = [frame.quantize(palette=colours, dither=Image.Dither.NONE) for frame in frames]
     each = _milliseconds(frames, seconds)
@@ -78,7 +76,7 @@ def write_mp4(path: str | os.PathLike, pictures: list[np.ndarray], seconds: floa
     pictures: uint8 [height, width, 1 or 3 or 4], all of one size; an odd height or width gets one more row or column
         like its last, because players want colours at half of the resolution (yuv420p)
     """
-    frames = [np.asarray(_frame(picture)) for picture in pictures]
+    frames = [np.asarray(to_pil(picture).convert("RGB")) for picture in pictures]
     height, width = frames[0].shape[:2]
     frames = [np.pad(frame, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge") for frame in frames]
     part = Path(path).with_suffix(".part")
@@ -95,10 +93,6 @@ def write_mp4(path: str | os.PathLike, pictures: list[np.ndarray], seconds: floa
         film.send(np.ascontiguousarray(frame))
     film.close()
     os.replace(part, path)
-
-
-def _frame(picture: Path | np.ndarray) -> Image.Image:
-    return (to_pil(picture) if isinstance(picture, np.ndarray) else Image.open(picture)).convert("RGB")
 
 
 def _palette(frames: list[Image.Image], pixels: int = 200_000) -> Image.Image:

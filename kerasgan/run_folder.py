@@ -1,7 +1,8 @@
-"""What a run folder holds that can be read, and written, without TensorFlow: run.json, kerasgan.json."""
+"""What a run folder holds that can be read, and written, without TensorFlow: run.json, kerasgan.json, tables."""
 
 from __future__ import annotations
 
+import csv
 import json
 import os
 from pathlib import Path
@@ -41,6 +42,25 @@ def write(run: Path, record: dict[str, Any]) -> None:
     part = run / "run.json.part"
     part.write_text(json.dumps(record, indent=2) + "\n")
     os.replace(part, run / "run.json")
+
+
+def read_table(path: str | os.PathLike) -> list[dict[str, str]]:
+    """Return the rows of a table, such as history.csv; none, if there is no such file yet."""
+    if not Path(path).exists():
+        return []
+    with open(path, newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def write_table(path: Path, rows: list[dict]) -> None:
+    """Replace a table, whole or not at all; a name that a row lacks is empty there."""
+    part = path.with_suffix(".part")
+    names = list({name: None for row in rows for name in row})
+    with open(part, "w", newline="") as file:
+        writer = csv.DictWriter(file, names, restval="")
+        writer.writeheader()
+        writer.writerows(rows)
+    os.replace(part, path)
 
 
 def saved_model(path: str | os.PathLike) -> Path:

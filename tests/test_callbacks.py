@@ -14,7 +14,7 @@ from conftest import SHAPE, assert_same, small_batches, small_model, two_devices
 from PIL import Image
 
 import kerasgan
-from kerasgan import callbacks
+from kerasgan import callbacks, run_folder
 from kerasgan.callbacks import record
 from kerasgan.errors import Diverged, UserError
 from kerasgan.model import GenerativeModel
@@ -427,7 +427,7 @@ def evaluated(run, epochs, resume=False, every=1, key="gan", more=()):
 
 
 def rows_of(run):
-    return callbacks.history.read(run / "evaluation.csv")
+    return run_folder.read_table(run / "evaluation.csv")
 
 
 def test_samples_are_measured_as_they_become_better(tmp_path):

@@ -142,6 +142,18 @@ def test_a_card_takes_in_what_is_measured(small_zoo, capsys):
     assert Image.open(small_zoo / "gallery.png").width > 900
     assert "gallery.png" in text
 
+    file = small_zoo / "vae/card.json"
+    about["evaluation"]["measures"] = {}  # as if it had been written by hand
+    file.write_text(json.dumps(about))
+    (small_zoo / "vae/row.png").unlink()
+    assert main(["card", "--again"]) == 0
+    again = json.loads(file.read_text())["evaluation"]
+    assert again["command"] == command
+    for group, its in measured.items():
+        for ours, theirs in zip(its, again["measures"][group], strict=True):
+            assert ours["value"] == theirs["value"] or "time" in ours["name"]
+    assert (small_zoo / "vae/row.png").exists()
+
 
 def test_mistakes_with_cards(small_zoo, capsys):
     small_model("gan").export("gan_small")

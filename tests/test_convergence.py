@@ -20,7 +20,7 @@ from conftest import (
 )
 
 import kerasgan
-from kerasgan import callbacks, data
+from kerasgan import callbacks, data, run_folder
 from kerasgan.callbacks import convergence, verdicts
 from kerasgan.callbacks.record import Record
 from kerasgan.data import Batches
@@ -58,7 +58,7 @@ def verdict_of(run):
 
 
 def looks(run):
-    return [{name: float(v) for name, v in r.items() if v} for r in callbacks.history.read(run / "convergence.csv")]
+    return [{name: float(v) for name, v in r.items() if v} for r in run_folder.read_table(run / "convergence.csv")]
 
 
 # ---- a healthy run of every variant ---------------------------------------------------------------------------------

@@ -48,7 +48,6 @@ def test_every_variant_is_measured_by_all_it_can_do(key, capsys):
     if key in ("cyclegan", "pix2pix"):  # which are judged by pairs that they cannot have of single images
         np.savez("data.npz", images=pixels(40), source=pixels(40), target=pixels(40, seed=1))
         model.export("model", data={"name": "data.npz", "task": "pairs"})
-    more += {"context_encoder": ["--task", "completion"], "denoising_autoencoder": ["--task", "denoising"]}.get(key, [])
     if "anomaly_score" in verbs:
         for label, folder in enumerate(("0", "1", "2")):
             for split in ("train", "test"):
@@ -131,6 +130,18 @@ def test_degradations_are_made_again(capsys):
     sources, targets = (images.to_uint8(side).numpy() for side in pairs.first(10))
     made = kerasgan.load("model").translate(images=sources)
     assert values(record, "translations")["L1"] == pytest.approx(np.abs(made.astype(float) - targets).mean() / 255)
+
+
+def test_a_model_that_damages_its_own_sources_is_measured_on_mending_them(capsys):
+    small_model("context_encoder").export("model", data={"name": "data.npz", "task": "images"})
+    model, targets = kerasgan.load("model"), HeldOut({}, SHAPE, "data.npz").images(10)
+    sources = model.degrade(images=targets)
+    assert (sources != targets).any()
+    found = {m["name"]: m for m in measured(capsys, "model", "-n", "10")["measures"]["translations"]}
+    for key, images_ in (("value", model.translate(images=sources)), ("beside", sources)):
+        assert found["L1"][key] == pytest.approx(np.abs(images_.astype(float) - targets).mean() / 255)
+    record = measured(capsys, "model", "-n", "10", "--task", "denoising")  # another damage
+    assert values(record, "translations")["L1"] != pytest.approx(found["L1"]["value"])
 
 
 def test_translations_of_another_size_than_the_targets_are_not_measured(capsys):

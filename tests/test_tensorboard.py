@@ -23,7 +23,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from tensorboard.plugins import base_plugin
 from tensorboard.plugins.projector.projector_plugin import ProjectorPlugin
 
-from kerasgan import callbacks
+from kerasgan import callbacks, run_folder
 from kerasgan.callbacks.tensorboard import hyperparameters
 from kerasgan.cli import main
 from kerasgan.data import Batches, Source
@@ -315,7 +315,7 @@ def test_runs_are_compared_by_their_hyperparameters_and_last_losses(runs):
         "batch_size": 4,
         "seed": 0,
     }
-    last = callbacks.history.read(runs / "gan/history.csv")[-1]
+    last = run_folder.read_table(runs / "gan/history.csv")[-1]
     shown = {(m["name"].get("group", ""), m["name"]["tag"]): m["value"] for m in found["gan"]["metricValues"]}
     shown = {tag: value for (_, tag), value in shown.items()}
     assert shown["discriminator/d_loss"] == pytest.approx(float(last["d_loss"]), rel=1e-5)

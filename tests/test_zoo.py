@@ -75,6 +75,17 @@ def test_facades_recipes(key, facades, tmp_path):
     assert kerasgan.load(tmp_path / "run").translate(images=images).shape == images.shape
 
 
+def test_tiles_are_the_photographs_cut_up(facades, tmp_path):
+    main = runpy.run_path(str(ZOO / "srresnet/tiles.py"))["main"]
+    main(facades, tmp_path / "tiles")
+    photographs, _ = kerasgan.data.side_by_side(facades / "test", (256, 256))
+    files = sorted((tmp_path / "tiles/test").iterdir())
+    assert len(files) == 16 * 8
+    np.testing.assert_array_equal(np.asarray(Image.open(files[16 + 6])), photographs.images[1][64:128, 128:192])
+    with pytest.raises(FileExistsError):
+        main(facades, tmp_path / "tiles")
+
+
 def test_super_resolution_experiment(tmp_path, monkeypatch, capsys):
     rng = np.random.default_rng(0)
     for split in ("train", "test"):

@@ -13,7 +13,6 @@ import tensorflow as tf
 from scipy.spatial.distance import cdist
 
 from kerasgan import images, run_folder
-from kerasgan.callbacks import history
 from kerasgan.callbacks.verdicts import LONG, verdict
 from kerasgan.data.batches import Batches
 
@@ -48,7 +47,7 @@ class Convergence(keras.callbacks.Callback):
     def on_epoch_begin(self, epoch, logs=None):
         if self.rows is None:  # now, as a resumed run has its step back
             step = int(self.model.step.numpy())
-            rows = [r for r in history.read(self.path) if int(r["step"]) <= step]
+            rows = [r for r in run_folder.read_table(self.path) if int(r["step"]) <= step]
             numbers = [{name: float(value) for name, value in r.items() if value} for r in rows]
             self.rows = [{**r, "step": int(r["step"])} for r in numbers]
             before = verdict(self.rows)
@@ -84,7 +83,7 @@ class Convergence(keras.callbacks.Callback):
 
     def _add(self, row):
         self.rows.append(row)
-        history.write(self.path, self.rows)
+        run_folder.write_table(self.path, self.rows)
         with self.writer.as_default(step=int(row["step"])):
             for name, value in row.items():
                 if name != "step" and not name.startswith(("loss/", "last_loss/")):  # History has those

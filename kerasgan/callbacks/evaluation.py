@@ -11,8 +11,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from kerasgan import evaluation
-from kerasgan.callbacks import history
+from kerasgan import evaluation, run_folder
 from kerasgan.errors import UserError
 from kerasgan.metrics import FeatureNetwork
 from kerasgan.saved_model import LiveModel
@@ -61,7 +60,7 @@ class Evaluation(keras.callbacks.Callback):
 
     def on_epoch_begin(self, epoch, logs=None):
         if self.seconds_before is None:  # of the epochs that an earlier process trained
-            rows = [r for r in history.read(self.path) if int(r["epoch"]) <= epoch]
+            rows = [r for r in run_folder.read_table(self.path) if int(r["epoch"]) <= epoch]
             self.seconds_before = float(rows[-1]["seconds"]) if rows else 0.0
 
     def on_epoch_end(self, epoch, logs=None):
@@ -70,10 +69,11 @@ class Evaluation(keras.callbacks.Callback):
         seconds = self.seconds_before + self.clock() - self.started
         measures = evaluation.generation(self.live, self.real, None, self.network, self.n, 1, self.name)
         step, found = int(self.model.step.numpy()), {one.name: one.value for one in measures}
-        rows = [r for r in history.read(self.path) if int(r["epoch"]) <= epoch]
+        rows = [r for r in run_folder.read_table(self.path) if int(r["epoch"]) <= epoch]
         if all(found[self.name] < float(r[self.name]) for r in rows):
             self.best.save(checkpoint_number=step)
-        history.write(self.path, [*rows, {"epoch": epoch + 1, "step": step, "seconds": f"{seconds:.1f}", **found}])
+        row = {"epoch": epoch + 1, "step": step, "seconds": f"{seconds:.1f}", **found}
+        run_folder.write_table(self.path, [*rows, row])
         with self.writer.as_default(step=step):
             for name, value in found.items():
                 tf.summary.scalar(f"evaluation/{name}", value)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import os
 import time
 from pathlib import Path
@@ -10,6 +9,8 @@ from pathlib import Path
 import keras
 import tensorflow as tf
 from matplotlib.figure import Figure
+
+from kerasgan import run_folder
 
 
 class History(keras.callbacks.Callback):
@@ -34,8 +35,8 @@ class History(keras.callbacks.Callback):
         rates = {name: float(o.learning_rate.numpy()) for name, o in self.model.optimizers.items()}
         row = {"epoch": epoch + 1, "step": step, **(logs or {})}
         row |= {f"{player}_learning_rate": rate for player, rate in rates.items()}
-        rows = [r for r in read(self.path) if int(r["epoch"]) <= epoch]
-        write(self.path, [*rows, row])
+        rows = [r for r in run_folder.read_table(self.path) if int(r["epoch"]) <= epoch]
+        run_folder.write_table(self.path, [*rows, row])
         with self.writer.as_default(step=step):
             for name, value in (logs or {}).items():
                 player = self.model.reports.get(name.removeprefix("val_")) or "epoch"
@@ -52,7 +53,7 @@ class History(keras.callbacks.Callback):
         self._draw()
 
     def _draw(self):
-        rows = read(self.path)
+        rows = run_folder.read_table(self.path)
         names = [n for n in rows[0] if n not in ("epoch", "step") and not n.endswith("_learning_rate")] if rows else []
         if not names:
             return
@@ -68,22 +69,3 @@ class History(keras.callbacks.Callback):
         figure.savefig(part, dpi=100, format="png")
         os.replace(part, self.run / "losses.png")
         self.drawn_at = time.monotonic()
-
-
-def read(path: str | os.PathLike) -> list[dict[str, str]]:
-    """Return the rows of a table of epochs; none, if there is no such file yet."""
-    if not Path(path).exists():
-        return []
-    with open(path, newline="") as file:
-        return list(csv.DictReader(file))
-
-
-def write(path: Path, rows: list[dict]) -> None:
-    """Replace a table of one row for each epoch; a name that a row lacks is empty there."""
-    part = path.with_suffix(".part")
-    names = list({name: None for row in rows for name in row})
-    with open(part, "w", newline="") as file:
-        writer = csv.DictWriter(file, names, restval="")
-        writer.writeheader()
-        writer.writerows(rows)
-    os.replace(part, path)

@@ -34,7 +34,8 @@ KID their kernel distance, precision and recall are of 5 neighbours. There are {
 draws, against the 10,000 test images; ± is the spread over draws. The row of real images is what as many training
 images reach: the floor. Where there are fewer, n says so, and the distance cannot be set beside the others: the fewer,
 the larger. Seconds are those of the model that was evaluated, or else of the recipe, on the cores of the next column.
-How, is said in each variant's own card.
+How, is said in each variant's own card. `kerasgan card --again` measures all models anew, each as its card says: it
+takes the folder `facades` of the pix2pix data set, and `facades-tiles`, which zoo/srresnet/tiles.py makes of it.
 """
 
 
@@ -56,6 +57,7 @@ def add_options(command) -> None:
     model = next(action for action in command._actions if action.dest == "model")
     model.dest, model.nargs, model.metavar = "models", "*", "SAVED_MODEL"
     command.add_argument("--zoo", type=Path, default=Path("zoo"), help="the folder of cards")
+    command.add_argument("--again", action="store_true", help="measure the model of every card anew, as the card says")
 
 
 def card(options: argparse.Namespace) -> int:
@@ -63,17 +65,18 @@ def card(options: argparse.Namespace) -> int:
     zoo = options.zoo
     if not any(zoo.glob("*/card.json")):
         raise UserError(f"There is no card.json in the folders of {zoo}: call it in a clone, or give its --zoo.")
-    for model in options.models:
-        record = evaluate.measured(argparse.Namespace(**{**vars(options), "model": model}))
+    measurements = [argparse.Namespace(**{**vars(options), "model": model}) for model in options.models]
+    for measurement in [*measurements, *(_measurements(zoo, options.data_dir) if options.again else ())]:
+        model, record = measurement.model, evaluate.measured(measurement)
         file = zoo / record["variant"] / "card.json"
         if not file.is_file():
             raise UserError(f"{model} is one of {record['variant']}, which has no card: {file} is missing.")
         about = json.loads(file.read_text())
-        about["evaluation"] = {**record, "command": _command(model, options)}
+        about["evaluation"] = {**record, "command": _command(measurement)}
         _write(file, json.dumps(about, indent=2, ensure_ascii=False) + "\n")
         text = file.with_name("README.md").read_text() if file.with_name("README.md").is_file() else ""
         _write(file.with_name("README.md"), with_section(text, about["evaluation"]))
-        _write_row(file.with_name("row.png"), model, options)
+        _write_row(file.with_name("row.png"), measurement)
         print(f"{file} says what {model} reaches.")
     _write_gallery(zoo)
     _write(zoo / "README.md", readme(zoo))
@@ -81,12 +84,22 @@ def card(options: argparse.Namespace) -> int:
     return 0
 
 
-def _command(model, options):
+def _measurements(zoo, data_dir):
+    """Return the options of `kerasgan evaluate` with which the models of all cards were measured."""
+    for one in _cards(zoo):
+        if "evaluation" in one:
+            parser = Parser()
+            evaluate.add_options(parser)
+            _, _, *words = shlex.split(one["evaluation"]["command"])
+            yield parser.parse_args([*words, *(["--data-dir", data_dir] if data_dir else [])])
+
+
+def _command(options):
     """Return the command that measures a model as it was measured."""
     parser = Parser()
     evaluate.add_options(parser)
-    usual = vars(parser.parse_args([model]))
-    words = ["kerasgan", "evaluate", model]
+    usual = vars(parser.parse_args([options.model]))
+    words = ["kerasgan", "evaluate", options.model]
     for name in ("data", "split", "n", "draws", "features", "task", "normal"):
         if (given := getattr(options, name)) != usual[name]:
             text = ",".join(map(str, given)) if isinstance(given, tuple) else str(given)
@@ -96,10 +109,14 @@ def _command(model, options):
 
 def readme(zoo: Path) -> str:
     """Return the text of the zoo's README.md: what its cards say."""
-    files = [zoo / key / "card.json" for key in CLASSES]
-    cards = [json.loads(file.read_text()) for file in files if file.is_file()]
+    cards = _cards(zoo)
     gallery = [GALLERY] if (zoo / "gallery.png").is_file() else []
     return "\n".join([HEAD, *gallery, *_results(cards), "", *_published(cards)]) + "\n"
+
+
+def _cards(zoo):
+    files = [zoo / key / "card.json" for key in CLASSES]
+    return [json.loads(file.read_text()) for file in files if file.is_file()]
 
 
 def with_section(text: str, evaluation: dict[str, Any]) -> str:
@@ -202,26 +219,26 @@ def _row(cells):
     return f"| {' | '.join(cell.replace('|', '/') for cell in cells)} |"
 
 
-def _write_row(file, model, options):
+def _write_row(file, options):
     """Write the pictures that show a model in the gallery: samples, or sources above what became of them."""
     import numpy as np
 
     import kerasgan
     from kerasgan import images, metrics
 
-    loaded = kerasgan.load(model)
+    loaded = kerasgan.load(options.model)
     held_out, verbs = evaluate.held_out(loaded.about, options), loaded.about["verbs"]
     if "sample" in verbs:
         rows = [loaded.sample(n=ROW, seed=0)]
     elif "translate" in verbs:
-        pairs = held_out.pairs(ROW)
+        pairs = evaluate.pairs(loaded, held_out, ROW)
         sources = pairs[0] if pairs else held_out.images(ROW)
         rows = [sources, loaded.translate(images=sources)]
     elif "reconstruct" in verbs:
         sources = held_out.images(ROW)
         rows = [sources, loaded.reconstruct(images=sources)]
     else:
-        raise UserError(f"{model} makes no pictures: it can {', '.join(verbs)}.")
+        raise UserError(f"{options.model} makes no pictures: it can {', '.join(verbs)}.")
     rows = np.stack([metrics.fitted(row, (SIDE, SIDE, 3)) for row in rows])
     images.write_png(file, images.grid(rows, gap=2))
 

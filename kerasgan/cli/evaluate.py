@@ -95,10 +95,10 @@ def _groups(model, held_out, network, options):
         found["samples"] = evaluation.generation(model, held_out.images(n), others, network, n, options.draws, name)
     if "reconstruct" in verbs:
         found["reconstructions"] = evaluation.reconstruction(model, held_out.images(n))
-    if "translate" in verbs and (pairs := held_out.pairs(n)):
-        found["translations"] = evaluation.translation(model.translate, *pairs)
+    if "translate" in verbs and (sides := pairs(model, held_out, n)):
+        found["translations"] = evaluation.translation(model.translate, *sides)
         if "translate_back" in verbs:
-            found["translations back"] = evaluation.translation(model.translate_back, *pairs[::-1])
+            found["translations back"] = evaluation.translation(model.translate_back, *sides[::-1])
     if "classify" in verbs:
         found["classes"] = evaluation.classification(model, *held_out.columns("labelled", n))
     if "log_prob" in verbs:
@@ -110,6 +110,15 @@ def _groups(model, held_out, network, options):
     elif "anomaly_score" in verbs:
         held_out.reasons.append("an anomaly score is measured with --normal, the labels that are none")
     return found
+
+
+def pairs(model, held_out, n):
+    """Return sources and targets: of a model that makes its own sources, these, unless another --task is given."""
+    from kerasgan import evaluation
+
+    if "degrade" not in model.about["verbs"] or held_out.task:
+        return held_out.pairs(n)
+    return evaluation.degraded(model, targets := held_out.images(n)), targets
 
 
 def _described(network):

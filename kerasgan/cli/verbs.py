@@ -1,4 +1,4 @@
-"""kerasgan translate | reconstruct | encode | classify | score: what a trained model can do with a user's pictures."""
+"""kerasgan translate | reconstruct | degrade | encode | classify | score: what a model does with a user's pictures."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from kerasgan.errors import UserError
 COMMANDS = {  # the verbs of each command: the first that a model has is what the command does
     "translate": ("translate", "translate_back"),
     "reconstruct": ("reconstruct",),
+    "degrade": ("degrade",),
     "encode": ("encode",),
     "classify": ("classify",),
     "score": ("anomaly_score", "log_prob"),
@@ -36,6 +37,9 @@ def add_commands(commands) -> None:
 
     command = _command(commands, "reconstruct", reconstruct, "what is left of pictures that went through a code")
     _add_output(command, "grid.png of pairs, folder/ or images.npz", default="reconstructed.png")
+
+    command = _command(commands, "degrade", degrade, "what a model was trained to make whole: pictures with its damage")
+    _add_output(command, "grid.png of pairs, folder/ or images.npz", default="degraded.png")
 
     command = _command(commands, "encode", encode, "the codes of pictures")
     _add_output(command, "latents.npz", default="latents.npz")
@@ -75,6 +79,11 @@ def translate(options: argparse.Namespace) -> int:
 def reconstruct(options: argparse.Namespace) -> int:
     """Write pictures beside their reconstructions, or these alone."""
     return _images_of_images(options, "reconstruct", "reconstructed", "reconstruction")
+
+
+def degrade(options: argparse.Namespace) -> int:
+    """Write pictures beside what is left of them after the damage that a model learnt to mend, or that alone."""
+    return _images_of_images(options, "degrade", "degraded", "remains")
 
 
 def _images_of_images(options, verb, done, result):

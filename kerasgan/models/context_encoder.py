@@ -113,7 +113,10 @@ class ContextEncoder(GenerativeModel):
 
     def endpoints(self):
         image = self.uint8_images()
-        return {"translate": (lambda x: self.sample_uint8(images.from_uint8(x)), [image])}
+        return {
+            "translate": (lambda x: self.sample_uint8(images.from_uint8(x)), [image]),
+            "degrade": (lambda x: images.to_uint8(self.blanked(images.from_uint8(x))), [image]),
+        }
 
 
 def hole_sides(size, hole):

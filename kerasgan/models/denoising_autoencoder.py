@@ -78,10 +78,14 @@ class DenoisingAutoencoder(GenerativeModel):
         cross_entropy = tf.nn.sigmoid_cross_entropy_with_logits((x + 1) / 2, logits)
         return tf.reduce_mean(tf.reduce_sum(cross_entropy, axis=[1, 2, 3]))
 
+    def degrade(self, x):
+        """Return images of which a part is destroyed, always the same of the first, of the second, and so on."""
+        return self.corrupt(x, tf.random.stateless_uniform(tf.shape(x), fixed(0)))
+
     def snapshot(self, batch):
         """Rows of images, of what is left of them, and of what the model makes of that."""
         x = batch[:24]
-        corrupted = self.corrupt(x, tf.random.stateless_uniform(tf.shape(x), fixed(0)))
+        corrupted = self.degrade(x)
         rows = [tf.split(row, max(1, len(x) // 8)) for row in (x, corrupted, self(corrupted))]
         return tf.stack([row for rows_of_8 in zip(*rows) for row in rows_of_8])
 
@@ -89,6 +93,7 @@ class DenoisingAutoencoder(GenerativeModel):
         image = self.uint8_images()
         return {
             "translate": (lambda images_: images.to_uint8(self(images.from_uint8(images_))), [image]),
+            "degrade": (lambda images_: images.to_uint8(self.degrade(images.from_uint8(images_))), [image]),
             "encode": (lambda images_: self.encoder(images.from_uint8(images_)), [image]),
         }
 

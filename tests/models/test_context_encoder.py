@@ -160,3 +160,13 @@ def test_the_context_encoder_learns_ten_times_as_fast_as_its_discriminator():
 def test_a_model_without_latents_says_so():
     with pytest.raises(UserError, match="no latents"):
         small_model("context_encoder").prior(3)
+
+
+def test_to_degrade_is_to_blank_what_is_filled():
+    model = small_model("context_encoder")
+    x = np.random.default_rng(0).integers(0, 256, (2, 12, 8, 1), np.uint8)
+    verbs = {verb: function for verb, (function, _) in model.endpoints().items()}
+    seen, known = verbs["degrade"](x).numpy(), np.broadcast_to(model.known, x.shape)
+    np.testing.assert_array_equal(seen[known], x[known])
+    assert set(seen[~known]) == {128}
+    np.testing.assert_array_equal(verbs["translate"](seen), verbs["translate"](x))

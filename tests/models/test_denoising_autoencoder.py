@@ -62,3 +62,14 @@ def test_inference_destroys_nothing():
 def test_has_no_prior():
     with pytest.raises(UserError, match="no latents"):
         small_model("denoising_autoencoder").prior(3)
+
+
+def test_to_degrade_destroys_the_share_that_was_learnt_and_always_the_same_values():
+    model = small_model("denoising_autoencoder")
+    x = np.full((3, 12, 8, 1), 200, np.uint8)
+    degrade, _ = model.endpoints()["degrade"]
+    left = degrade(x).numpy()
+    np.testing.assert_array_equal(left, degrade(x))
+    assert [(image == 0).sum() for image in left] == [24] * 3
+    assert [(image == 200).sum() for image in left] == [72] * 3
+    assert not np.array_equal(left[0], left[1])

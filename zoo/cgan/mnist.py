@@ -1,4 +1,4 @@
-"""CGAN on MNIST: ask for a digit, get that digit."""
+"""CGAN on MNIST: ask for a digit, get that digit. Seven minutes of one core."""
 
 import sys
 
@@ -7,13 +7,19 @@ import keras
 from kerasgan import callbacks, data
 from kerasgan.models import CGAN
 
+EPOCHS = 20
 
-def main(name="mnist", run="runs/cgan-mnist", epochs=15, resume=False, more=()):
+
+def main(name="mnist", run="runs/cgan-mnist", epochs=EPOCHS, resume=False, more=()):
     keras.utils.set_random_seed(0)
     digits = data.load(name, takes="labelled", batch_size=100)
 
     model = CGAN(digits.image_shape, classes=digits.classes, width=480)
-    model.compile()
+    rate = keras.optimizers.schedules.CosineDecay(1e-3, EPOCHS * len(digits))  # not 2e-4: minutes, not hours
+    model.compile(
+        discriminator=keras.optimizers.Adam(rate, beta_1=0.5),
+        generator=keras.optimizers.Adam(rate, beta_1=0.5),
+    )
     model.fit(digits, epochs=epochs, callbacks=callbacks.standard(run, digits, resume, more=more))
 
 
