@@ -39,17 +39,16 @@ def manifolds(real: np.ndarray, fake: np.ndarray, k: int = 5) -> Manifolds:
     if min(len(real), len(fake)) <= k:
         raise UserError(f"The {k}-th neighbour takes {k + 1} features or more; here are {len(real)} and {len(fake)}.")
     radii_real, radii_fake = _radii(real, k), _radii(fake, k)
-    balls, recalled, covered = [], [], np.zeros(len(real), bool)
-    for _, distances in _squared_distances(fake, real):
+    balls, recalled, covered = [], np.zeros(len(real), bool), np.zeros(len(real), bool)
+    for rows, distances in _squared_distances(fake, real):
         inside = distances <= radii_real
         balls.append(inside.sum(axis=1))
         covered |= inside.any(axis=0)
-    for _, distances in _squared_distances(real, fake):
-        recalled.append((distances <= radii_fake).any(axis=1))
+        recalled |= (distances <= radii_fake[rows, None]).any(axis=0)
     balls = np.concatenate(balls)
     return Manifolds(
         precision=float((balls > 0).mean()),
-        recall=float(np.concatenate(recalled).mean()),
+        recall=float(recalled.mean()),
         density=float(balls.mean() / k),
         coverage=float(covered.mean()),
     )
