@@ -27,6 +27,7 @@ VARIANTS = (
     "dcgan",
     "cgan",
     "acgan",
+    "projection_gan",
     "lsgan",
     "wgan",
     "wgan_gp",

@@ -13,10 +13,15 @@ def normal(stddev: float = 0.02) -> keras.initializers.Initializer:
     return keras.initializers.RandomNormal(stddev=stddev)
 
 
-def batch_normalization() -> keras.layers.Layer:
-    """Return batch normalisation with the DCGAN authors' constants, over the global batch on several devices."""
+def batch_normalization(affine: bool = True) -> keras.layers.Layer:
+    """Return batch normalisation with the DCGAN authors' constants, over the global batch on several devices.
+
+    affine: whether it learns a scale and a shift
+    """
     several = tf.distribute.get_strategy().num_replicas_in_sync > 1
-    return keras.layers.BatchNormalization(momentum=0.9, epsilon=1e-5, synchronized=several)
+    return keras.layers.BatchNormalization(
+        momentum=0.9, epsilon=1e-5, center=affine, scale=affine, synchronized=several
+    )
 
 
 def instance_normalization() -> keras.layers.Layer:
@@ -291,3 +296,69 @@ class SpaceToDepth(keras.layers.Layer):
 
     def get_config(self):
         return {**super().get_config(), "size": self.size}
+
+
+class _Spectral(keras.layers.Layer):
+    """A kernel that is divided by its largest singular value, in float32 (Miyato et al. 2018, algorithm 1).
+
+    The singular value is found by one step of the power iteration at a time, which goes on from where the last
+    training step left it. Keras' own wrapper has no gradient through the singular value.
+    """
+
+    def add_kernel(self, shape):
+        self.kernel = self.add_weight(name="kernel", shape=shape, initializer="glorot_uniform", autocast=False)
+        direction = {"initializer": normal(1.0), "trainable": False, "aggregation": "only_first_replica"}
+        self.u = self.add_weight(name="u", shape=(shape[-1],), autocast=False, **direction)
+
+    def normalized_kernel(self, training: bool) -> tf.Tensor:
+        """Return the kernel of the layer, float32."""
+        w = tf.reshape(self.kernel, (-1, self.kernel.shape[-1]))
+        v = tf.math.l2_normalize(tf.linalg.matvec(w, self.u))
+        u = tf.math.l2_normalize(tf.linalg.matvec(w, v, transpose_a=True))
+        u, v = tf.stop_gradient(u), tf.stop_gradient(v)
+        if training:
+            self.u.assign(u)
+        return self.kernel / tf.tensordot(v, tf.linalg.matvec(w, u), 1)
+
+
+@keras.saving.register_keras_serializable("kerasgan")
+class SpectralConv2D(_Spectral):
+    """A convolution with a spectrally normalised kernel and a bias."""
+
+    def __init__(self, filters: int, size: int, strides: int = 1, **kwargs):
+        super().__init__(**kwargs)
+        self.filters, self.size, self.strides = filters, size, strides
+
+    def build(self, shape):
+        self.add_kernel((self.size, self.size, shape[-1], self.filters))
+        self.bias = self.add_weight(name="bias", shape=(self.filters,), initializer="zeros")
+
+    def call(self, x, training=False):
+        return tf.nn.conv2d(x, tf.cast(self.normalized_kernel(training), x.dtype), self.strides, "SAME") + self.bias
+
+    def compute_output_shape(self, shape):
+        return (shape[0], *(-(-side // self.strides) for side in shape[1:3]), self.filters)
+
+    def get_config(self):
+        return {**super().get_config(), "filters": self.filters, "size": self.size, "strides": self.strides}
+
+
+@keras.saving.register_keras_serializable("kerasgan")
+class SpectralDense(_Spectral):
+    """A dense layer with a spectrally normalised kernel, and no bias."""
+
+    def __init__(self, units: int, **kwargs):
+        super().__init__(**kwargs)
+        self.units = units
+
+    def build(self, shape):
+        self.add_kernel((shape[-1], self.units))
+
+    def call(self, x, training=False):
+        return x @ tf.cast(self.normalized_kernel(training), x.dtype)
+
+    def compute_output_shape(self, shape):
+        return (*shape[:-1], self.units)
+
+    def get_config(self):
+        return {**super().get_config(), "units": self.units}

@@ -29,6 +29,7 @@ SMALL = {
     "dcgan": {"latent_dim": 4, "width": 4},
     "cgan": {"latent_dim": 4, "classes": CLASSES},
     "acgan": {"latent_dim": 4, "classes": CLASSES, "width": 4},
+    "projection_gan": {"latent_dim": 4, "classes": CLASSES, "width": 4, "n_dis": 2},
     "lsgan": {"latent_dim": 4, "width": 4},
     "wgan": {"latent_dim": 4, "width": 4, "n_critic": 2},
     "alpha_gan": {"latent_dim": 4, "width": 4},

@@ -18,6 +18,8 @@ from kerasgan.layers import (
     Noise,
     ReflectionPadding2D,
     SpaceToDepth,
+    SpectralConv2D,
+    SpectralDense,
     WeightNormConv2D,
     crop,
     halvings,
@@ -183,3 +185,50 @@ def test_space_to_depth_and_back():
     deep = SpaceToDepth(2)(x)
     np.testing.assert_array_equal(deep[0, 0, 1], [2, 3, 6, 7])  # row by row
     np.testing.assert_array_equal(DepthToSpace(2)(deep), x)
+
+
+@pytest.mark.parametrize("layer", [SpectralConv2D(6, 4, 2), SpectralDense(6)], ids=["convolution", "dense"])
+def test_spectral_normalisation_finds_the_largest_singular_value_in_training_alone(layer):
+    x = np.random.default_rng(0).normal(size=(2, 8, 8, 3) if isinstance(layer, SpectralConv2D) else (2, 9))
+    x = x.astype(np.float32)
+    assert layer(x).shape == layer.compute_output_shape(x.shape)
+    w = layer.kernel.numpy().reshape(-1, 6)
+    largest = np.linalg.svd(w, compute_uv=False)[0]
+    first = layer.u.numpy()
+    before = layer(x).numpy()
+    np.testing.assert_array_equal(layer(x), before)  # it is the same as long as nothing trains
+    np.testing.assert_array_equal(layer.u, first)
+    for _ in range(200):
+        layer(x, training=True)
+    kernel = layer.kernel.numpy() / largest
+    np.testing.assert_allclose(layer.normalized_kernel(training=False), kernel, rtol=1e-4, atol=1e-6)
+    if isinstance(layer, SpectralConv2D):
+        layer.bias.assign(np.arange(6))
+        expected = tf.nn.conv2d(x, kernel, 2, "SAME") + np.arange(6, dtype=np.float32)
+    else:
+        expected = x @ kernel.reshape(-1, 6)
+    np.testing.assert_allclose(layer(x), expected, rtol=1e-3, atol=1e-4)
+    layer.kernel.assign(7 * layer.kernel)  # its size says nothing
+    np.testing.assert_allclose(layer(x), expected, rtol=1e-3, atol=1e-4)
+
+
+def test_the_gradient_goes_through_the_singular_value():
+    """Along the kernel itself there is none; elsewhere it is that of differences (equation 12)."""
+    layer = SpectralDense(3)
+    x = tf.constant(np.random.default_rng(0).normal(size=(5, 4)), tf.float32)
+    layer(x)
+    for _ in range(300):
+        layer(x, training=True)
+    target = tf.constant(np.random.default_rng(1).normal(size=(5, 3)), tf.float32)
+    with tf.GradientTape() as tape:
+        loss = tf.reduce_sum(target * layer(x))
+    gradient = tape.gradient(loss, layer.kernel).numpy()
+    w = layer.kernel.numpy().astype(np.float64)
+
+    def of(w):
+        return (target.numpy() * (x.numpy() @ (w / np.linalg.svd(w, compute_uv=False)[0]))).sum()
+
+    steps = 1e-5 * np.eye(12).reshape(12, 4, 3)
+    differences = np.array([(of(w + step) - of(w - step)) / 2e-5 for step in steps]).reshape(4, 3)
+    np.testing.assert_allclose(gradient, differences, rtol=1e-3, atol=1e-3)
+    assert abs((gradient * w).sum()) < 1e-3 * np.abs(gradient * w).sum()

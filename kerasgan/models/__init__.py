@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from kerasgan.models.gan import GAN
     from kerasgan.models.lsgan import LSGAN
     from kerasgan.models.pix2pix import Pix2Pix
+    from kerasgan.models.projection_gan import ProjectionGAN
     from kerasgan.models.real_nvp import RealNVP
     from kerasgan.models.sgan import SGAN
     from kerasgan.models.srgan import SRGAN
@@ -33,6 +34,7 @@ CLASSES = {
     "dcgan": "DCGAN",
     "cgan": "CGAN",
     "acgan": "ACGAN",
+    "projection_gan": "ProjectionGAN",
     "lsgan": "LSGAN",
     "wgan": "WGAN",
     "wgan_gp": "WGANGP",
