@@ -20,7 +20,7 @@ class ProjectionGAN(LabelledModel):
     classes: number of labels, which are 0, 1, ...
     latent_dim: numbers that one image is made from, beside its label
     width: channels at half of the image size, doubled at each halving up to eightfold
-    n_dis: steps of the discriminator for one of the generator
+    n_dis: steps of the discriminator for one of the generator (the paper's: 5, for days of training)
     """
 
     paper = "https://arxiv.org/abs/1802.05637"
@@ -28,7 +28,7 @@ class ProjectionGAN(LabelledModel):
     reports = {"d_loss": "discriminator", "g_loss": "generator"}
     judges_in = "scores"
     batch_size = 64
-    default_steps = 600
+    default_steps = 1500
 
     def __init__(
         self,
@@ -36,7 +36,7 @@ class ProjectionGAN(LabelledModel):
         classes: int = 10,
         latent_dim: int = 128,
         width: int = 64,
-        n_dis: int = 5,
+        n_dis: int = 1,
         **kwargs,
     ):
         super().__init__(**kwargs)

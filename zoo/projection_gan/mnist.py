@@ -14,7 +14,7 @@ def main(name="mnist", run="runs/projection_gan-mnist", epochs=EPOCHS, resume=Fa
     keras.utils.set_random_seed(0)
     digits = data.load(name, takes="labelled", batch_size=64)
 
-    model = ProjectionGAN(digits.image_shape, classes=digits.classes, latent_dim=32, width=32, n_dis=1)
+    model = ProjectionGAN(digits.image_shape, classes=digits.classes, latent_dim=32, width=32)
     rate = keras.optimizers.schedules.CosineDecay(1e-3, EPOCHS * len(digits))  # not 2e-4: minutes, not hours
     model.compile(
         discriminator=keras.optimizers.Adam(rate, beta_1=0.5),
