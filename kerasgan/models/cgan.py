@@ -14,10 +14,10 @@ class CGAN(LabelledModel):
     """A generator and a discriminator that are both told the label.
 
     Dense networks. The discriminator is the paper's (section 4.1), but for weights of labels that start at a deviation
-    of 2, since with the usual ones it hardly hears them, and for dropout, which is left out: with the paper's, the
-    generator obeys half as often. The generator adds latents and label in its first layer, and is batch normalised.
-    With the paper's, which has layers of their own for the two, all samples of a label became one image. The paper
-    moves both by SGD with momentum; Adam needs no schedule.
+    of 2, since with the usual ones it hardly hears them, and for dropout, which is left out: with it, far fewer samples
+    are what was asked for. The generator adds latents and label in its first layer, and is batch normalised. With the
+    paper's, which has layers of their own for the two, all samples of a label became one image. The paper moves both
+    by SGD with momentum; Adam needs no schedule.
 
     image_shape: height, width and channels of the images
     classes: number of labels, which are 0, 1, ...
