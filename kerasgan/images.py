@@ -58,6 +58,13 @@ def write_png(path: str | os.PathLike, picture: np.ndarray) -> None:
     os.replace(part, path)
 
 
+def tiles(pictures: np.ndarray, side: int) -> np.ndarray:
+    """Cut pictures[n, height, width, channel], whose sides are multiples of `side`, into squares, row by row."""
+    n, height, width, channels = pictures.shape
+    cut = pictures.reshape(n, height // side, side, width // side, side, channels).swapaxes(2, 3)
+    return cut.reshape(-1, side, side, channels)
+
+
 def write_gif(path: str | os.PathLike, pictures: list[np.ndarray], seconds: float = 10.0, hold: float = 2.0) -> None:
     """Write uint8 pictures as one GIF of about `seconds`, holding the last one for `hold` seconds more."""
     frames = [to_pil(picture).convert("RGB") for picture in pictures]

@@ -88,23 +88,25 @@ def _measurements(zoo, data_dir):
     """Return the options of `kerasgan evaluate` with which the models of all cards were measured."""
     for one in _cards(zoo):
         if "evaluation" in one:
-            parser = Parser()
-            evaluate.add_options(parser)
             _, _, *words = shlex.split(one["evaluation"]["command"])
-            yield parser.parse_args([*words, *(["--data-dir", data_dir] if data_dir else [])])
+            yield _evaluate_options([*words, *(["--data-dir", data_dir] if data_dir else [])])
 
 
 def _command(options):
     """Return the command that measures a model as it was measured."""
-    parser = Parser()
-    evaluate.add_options(parser)
-    usual = vars(parser.parse_args([options.model]))
+    usual = vars(_evaluate_options([options.model]))
     words = ["kerasgan", "evaluate", options.model]
     for name in ("data", "split", "n", "draws", "features", "task", "normal"):
         if (given := getattr(options, name)) != usual[name]:
             text = ",".join(map(str, given)) if isinstance(given, tuple) else str(given)
             words += [f"--{name}" if len(name) > 1 else f"-{name}", text]
     return shlex.join(words)
+
+
+def _evaluate_options(words):
+    parser = Parser()
+    evaluate.add_options(parser)
+    return parser.parse_args(words)
 
 
 def readme(zoo: Path) -> str:

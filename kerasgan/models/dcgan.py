@@ -63,19 +63,22 @@ class DCGAN(GenerativeModel):
 
 
 def generator(image_shape, latent_dim, width):
+    z = keras.Input((latent_dim,))
+    return keras.Model(z, generated(z, image_shape, width, lambda x: batch_normalization()(x)), name="generator")
+
+
+def generated(z, image_shape, width, normalized):
     """z -> about 4x4 -> ... -> image, doubling the size and halving the channels each time (figure 1)."""
     *sizes, (rows, columns) = halvings(*image_shape[:2])
     filters = [min(width * 2**i, 8 * width) for i in range(len(sizes))]
-    z = x = keras.Input((latent_dim,))
-    x = layers.Dense(rows * columns * filters[-1], use_bias=False, kernel_initializer=normal())(x)
+    x = layers.Dense(rows * columns * filters[-1], use_bias=False, kernel_initializer=normal())(z)
     x = layers.Reshape((rows, columns, filters.pop()))(x)
-    x = layers.ReLU()(batch_normalization()(x))
+    x = layers.ReLU()(normalized(x))
     while filters:
         x = layers.Conv2DTranspose(filters.pop(), 4, 2, "same", use_bias=False, kernel_initializer=normal())(x)
-        x = layers.ReLU()(batch_normalization()(crop(x, *sizes.pop())))
+        x = layers.ReLU()(normalized(crop(x, *sizes.pop())))
     x = layers.Conv2DTranspose(image_shape[-1], 4, 2, "same", kernel_initializer=normal())(x)
-    x = crop(x, *image_shape[:2])
-    return keras.Model(z, layers.Activation("tanh", dtype="float32")(x), name="generator")
+    return layers.Activation("tanh", dtype="float32")(crop(x, *image_shape[:2]))
 
 
 def discriminator(image_shape, width, normalization=batch_normalization, outputs=1, bias=True, name="discriminator"):

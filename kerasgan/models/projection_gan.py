@@ -4,8 +4,9 @@ import keras
 import tensorflow as tf
 from keras import layers
 
-from kerasgan.layers import SpectralConv2D, SpectralDense, batch_normalization, crop, halvings, normal
+from kerasgan.layers import SpectralConv2D, SpectralDense, batch_normalization, halvings
 from kerasgan.model import LabelledModel
+from kerasgan.models import dcgan
 
 
 class ProjectionGAN(LabelledModel):
@@ -79,20 +80,11 @@ class ProjectionGAN(LabelledModel):
 
 
 def generator(image_shape, classes, latent_dim, width):
-    """z -> about 4x4 -> ... -> image, doubling the size each time; the label sets the scales and shifts."""
-    *sizes, (rows, columns) = halvings(*image_shape[:2])
-    filters = [min(width * 2**i, 8 * width) for i in range(len(sizes))]
+    """DCGAN's, but that the label sets the scales and shifts."""
     z, y = keras.Input((latent_dim,)), keras.Input((), dtype="int32")
     label = keras.ops.one_hot(y, classes)
-    x = layers.Dense(rows * columns * filters[-1], use_bias=False, kernel_initializer=normal())(z)
-    x = layers.Reshape((rows, columns, filters.pop()))(x)
-    x = layers.ReLU()(conditional_batch_normalization(x, label))
-    while filters:
-        x = layers.Conv2DTranspose(filters.pop(), 4, 2, "same", use_bias=False, kernel_initializer=normal())(x)
-        x = layers.ReLU()(conditional_batch_normalization(crop(x, *sizes.pop()), label))
-    x = layers.Conv2DTranspose(image_shape[-1], 4, 2, "same", kernel_initializer=normal())(x)
-    x = layers.Activation("tanh", dtype="float32")(crop(x, *image_shape[:2]))
-    return keras.Model((z, y), x, name="generator")
+    image = dcgan.generated(z, image_shape, width, lambda x: conditional_batch_normalization(x, label))
+    return keras.Model((z, y), image, name="generator")
 
 
 def conditional_batch_normalization(x, label):

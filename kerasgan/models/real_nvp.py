@@ -73,8 +73,10 @@ class RealNVP(GenerativeModel):
 
     def players(self):
         rate = keras.optimizers.schedules.CosineDecay(1e-3, self.total_steps)
-        all_couplings = [coupling for group in self.checkerboards + self.channels for coupling in group]
-        return {"flow": (keras.optimizers.Adam(rate), *all_couplings)}
+        return {"flow": (keras.optimizers.Adam(rate), *self.all_couplings())}
+
+    def all_couplings(self):
+        return [coupling for group in self.checkerboards + self.channels for coupling in group]
 
     def train_step(self, x):
         u = self.dequantized(x, self.noise.uniform((tf.shape(x)[0], *self.image_shape)))
@@ -166,7 +168,7 @@ class RealNVP(GenerativeModel):
         """Return a twin whose kernels are normalised once for all: half of a SavedModel is its graph."""
         twin = self.twin()
         twin.flow = tf.function(twin.flow, autograph=False, reduce_retracing=True)
-        for coupling in [coupling for group in twin.checkerboards + twin.channels for coupling in group]:
+        for coupling in twin.all_couplings():
             coupling.network = with_plain_kernels(coupling.network)
         return twin
 

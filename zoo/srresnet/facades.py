@@ -7,14 +7,14 @@ import sys
 
 import keras
 
-from kerasgan import callbacks, data
+from kerasgan import callbacks, data, images
 from kerasgan.models import SRResNet
 
 
 def main(facades="facades", run="runs/srresnet-facades", epochs=3, resume=False, seed=0):
     keras.utils.set_random_seed(seed)
     photographs, _ = data.side_by_side(facades, (256, 256))
-    tiles = photographs.images.reshape(-1, 4, 64, 4, 64, 3).swapaxes(2, 3).reshape(-1, 64, 64, 3)
+    tiles = images.tiles(photographs.images, 64)
     smaller = data.Degradation("super_resolution", {"scale": 4})
     pairs = data.Batches((tiles,), "pairs", 16, seed, mirror=True, about=photographs.about, degradation=smaller)
 

@@ -14,7 +14,7 @@ from kerasgan import data, images
 
 def main(facades="facades", output="facades-tiles"):
     photographs, _ = data.side_by_side(Path(facades) / "test", (256, 256))
-    tiles = photographs.images.reshape(-1, 4, 64, 4, 64, 3).swapaxes(2, 3).reshape(-1, 64, 64, 3)
+    tiles = images.tiles(photographs.images, 64)
     folder = Path(output) / "test"
     folder.mkdir(parents=True)
     for number, tile in enumerate(tiles):
