@@ -29,7 +29,7 @@ def read(run: str | os.PathLike) -> dict[str, Any]:
     if not path.is_file():
         raise UserError(f"{run} is no run folder: it has no run.json. Give one that kerasgan train wrote.")
     try:
-        record = json.loads(path.read_text())
+        record = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise UserError(f"{path} cannot be read: {error}.") from None
     if not isinstance(record, dict) or "variant" not in record:
@@ -40,7 +40,7 @@ def read(run: str | os.PathLike) -> dict[str, Any]:
 def write(run: Path, record: dict[str, Any]) -> None:
     """Replace run.json, whole or not at all."""
     part = run / "run.json.part"
-    part.write_text(json.dumps(record, indent=2) + "\n")
+    part.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
     os.replace(part, run / "run.json")
 
 
@@ -48,7 +48,7 @@ def read_table(path: str | os.PathLike) -> list[dict[str, str]]:
     """Return the rows of a table, such as history.csv; none, if there is no such file yet."""
     if not Path(path).exists():
         return []
-    with open(path, newline="") as file:
+    with open(path, newline="", encoding="utf-8") as file:
         return list(csv.DictReader(file))
 
 
@@ -56,7 +56,7 @@ def write_table(path: Path, rows: list[dict]) -> None:
     """Replace a table, whole or not at all; a name that a row lacks is empty there."""
     part = path.with_suffix(".part")
     names = list({name: None for row in rows for name in row})
-    with open(part, "w", newline="") as file:
+    with open(part, "w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, names, restval="")
         writer.writeheader()
         writer.writerows(rows)
@@ -79,6 +79,6 @@ def saved_model(path: str | os.PathLike) -> Path:
 def about_model(folder: Path) -> dict[str, Any]:
     """Return the kerasgan.json of a SavedModel's folder. Raises UserError if it is none."""
     try:
-        return json.loads((folder / "kerasgan.json").read_text())
+        return json.loads((folder / "kerasgan.json").read_text(encoding="utf-8"))
     except ValueError as error:
         raise UserError(f"{folder / 'kerasgan.json'} cannot be read: {error}.") from None

@@ -37,7 +37,7 @@ def write(
     main = next(iter(signatures))
     tf.saved_model.save(module, str(path), signatures={"serving_default": signatures[main], **signatures})
     record = {**about, "verbs": list(signatures), "main_verb": main}
-    (Path(path) / "kerasgan.json").write_text(json.dumps(record, indent=2) + "\n")
+    (Path(path) / "kerasgan.json").write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
 
 
 class LoadedModel(notebook.ShowsItself):

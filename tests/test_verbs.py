@@ -1,6 +1,10 @@
 """The verbs on the command line: a model's abilities on a user's pictures, and one line for every mistake."""
 
 import csv
+import io
+import json
+import os
+import shutil
 
 import keras
 import numpy as np
@@ -399,7 +403,7 @@ def test_mistakes_found_before_tensorflow_is_loaded(models, arguments, said, tmp
     ("images", "said"),
     [
         (["digit"], "There is no data set digit (did you mean digits?), and no folder or .npz file."),
-        (["empty"], "There are no pictures in empty: files that end in"),
+        (["empty"], "There are no images in empty: it needs files such as .png"),
         (["text"], "None of the 1 pictures can be read."),
         (["text.npz"], "text.npz cannot be read as an .npz file"),
         (["latents.npz"], "latents.npz holds latents; it needs an array named images"),
@@ -423,9 +427,11 @@ def test_pictures_that_cannot_be_read_are_named_and_passed_over(models, tmp_path
     (tmp_path / "in/2.png").write_text("no picture")
     (tmp_path / "in/notes.txt").write_text("not meant to be one")
     run("encode", models / "vae", "in", "-o", "y.npz")
-    error = capsys.readouterr().err.splitlines()
-    assert error[0].startswith("Skipping in/2.png: ")
-    assert error[1:] == ["Skipped 1 of 2 pictures that cannot be read."]
+    assert capsys.readouterr().err.splitlines() == [
+        "Passed over 1 file or folder in in: .txt (1).",
+        "Skipping in/2.png: it is no picture that Pillow can read",
+        "Skipped 1 of 2 pictures that cannot be read.",
+    ]
     assert np.load("y.npz")["names"].tolist() == ["in/1.png"]
 
 
@@ -466,3 +472,63 @@ def test_a_data_set_by_its_name(models, real_data):
     assert file["names"][-1] == "mnist/09999"
     expected = kerasgan.load(models / "vae").encode(images=x[-100:])
     np.testing.assert_allclose(file["latents"][-100:], expected, atol=1e-5)
+
+
+# ---- names and values -----------------------------------------------------------------------------------------------
+
+NAMES = ["猫 😀", "line\nbreak", os.fsdecode(b"caf\xe9"), "a,b;'c [d]"]
+
+
+def named_like(folder):
+    for name in NAMES:
+        save(folder / name / f"{name}.png", pixels(1)[0])
+    return [f"in/{name}/{name}.png" for name in sorted(NAMES)]
+
+
+def test_names_of_any_kind_are_written_as_they_are(models, tmp_path):
+    names = named_like(tmp_path / "in")
+    run("classify", models / "judge", "in", "-o", "x.csv")
+    run("score", models / "judge", "in", "-o", "y.csv")
+    for table in ("x.csv", "y.csv"):
+        assert b"caf\xe9" in (tmp_path / table).read_bytes()
+        with open(table, newline="", encoding="utf-8", errors="surrogateescape") as file:
+            assert [row["file"] for row in csv.DictReader(file)] == names
+    run("score", models / "judge", "in", "-o", "y.npz")
+    assert np.load("y.npz")["names"].tolist() == names
+    run("reconstruct", models / "vae", "in", "-o", "out/")
+    made = sorted((tmp_path / "out").rglob("*.png"))
+    assert [str(path.relative_to(tmp_path / "out")) for path in made] == [name.removeprefix("in/") for name in names]
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "ascii"])
+def test_names_of_any_kind_are_printed_in_one_line_on_any_terminal(models, tmp_path, monkeypatch, encoding):
+    named_like(tmp_path / "in")
+    (tmp_path / "in" / os.fsdecode(b"broken\xff\n.png")).write_bytes(b"")
+    streams = [io.TextIOWrapper(io.BytesIO(), encoding) for _ in range(2)]
+    monkeypatch.setattr("sys.stdout", streams[0])
+    monkeypatch.setattr("sys.stderr", streams[1])
+    run("classify", models / "judge", "in")
+    assert main(["classify", str(models / "judge"), "./猫\n"]) == 2
+    for stream in streams:
+        stream.flush()
+    out, error = (stream.buffer.getvalue().decode(encoding).splitlines() for stream in streams)
+    cat, face = ("猫", "😀") if encoding == "utf-8" else (r"\u732b", r"\U0001f600")
+    assert len(out) == len(NAMES)
+    assert out[1].startswith(r"in/caf\udce9/caf\udce9.png  ")
+    assert out[2].startswith(r"in/line\nbreak/line\nbreak.png  ")
+    assert out[3].startswith(f"in/{cat} {face}/{cat} {face}.png  ")
+    assert error[0] == r"Skipping in/broken\udcff\n.png: it is no picture that Pillow can read"
+    assert error[-1].startswith(rf"kerasgan: There is no ./{cat}\n: give a picture")
+
+
+def test_a_scan_is_scaled_as_those_that_a_model_learnt_from(models, tmp_path, capsys):
+    shutil.copytree(models / "judge", tmp_path / "judge")
+    about = json.loads((tmp_path / "judge/kerasgan.json").read_text(encoding="utf-8"))
+    about["data"]["value_ranges"] = {"integers": [0, 4095]}
+    (tmp_path / "judge/kerasgan.json").write_text(json.dumps(about), encoding="utf-8")
+    Image.fromarray(np.full(SHAPE[:2], 250, np.uint16)).save("dark.png")
+    run("score", "judge", "dark.png", "--by", "anomaly", "-o", "x.npz")
+    assert np.load("x.npz")["anomaly_score"].tolist() == [16]  # the highest value: 255 * 250 / 4095
+    assert "integers from 0 to 4095 (1 of the pictures)" in capsys.readouterr().err
+    run("score", models / "judge", "dark.png", "--by", "anomaly", "-o", "y.npz")
+    assert np.load("y.npz")["anomaly_score"].tolist() == [250]

@@ -19,6 +19,7 @@ from tensorboard.plugins.hparams import api as hp
 from kerasgan import images
 from kerasgan.data.batches import Batches
 from kerasgan.data.sources import Source
+from kerasgan.errors import one_line
 from kerasgan.saved_model import LiveModel
 
 ENCODED = 1000  # images that the projector shows, and
@@ -61,7 +62,7 @@ def hyperparameters(model: keras.Model, data: Batches) -> dict[str, bool | float
 def _plain(value):
     if isinstance(value, tuple | list):
         return "x".join(map(str, value))
-    return value if isinstance(value, bool | int | float) else str(value)
+    return value if isinstance(value, bool | int | float) else one_line(str(value))
 
 
 class Histograms(keras.callbacks.Callback):
@@ -121,7 +122,8 @@ class Projector(keras.callbacks.Callback):
         embedding.sprite.image_path = "sprite.png"
         embedding.sprite.single_image_dim.extend(thumbnails.shape[2:0:-1])
         if self.source.labels is not None:
-            (self.folder / "labels.tsv").write_text("".join(f"{label}\n" for label in self._labels(len(shown))))
+            rows = "".join(f"{one_line(str(label))}\n" for label in self._labels(len(shown)))
+            (self.folder / "labels.tsv").write_text(rows, encoding="utf-8")
             embedding.metadata_path = "labels.tsv"
         projector.visualize_embeddings(str(self.folder), config)
 
@@ -150,7 +152,7 @@ class Projector(keras.callbacks.Callback):
         about = self.source.about
         split = about.get("split", "train")
         which = "which it learnt from" if split == "train" else f"of the {split} split"
-        return f"{n:,} images of {about.get('name', 'the data')}, {which}"
+        return one_line(f"{n:,} images of {about.get('name', 'the data')}, {which}")
 
 
 def learnt(data: Batches) -> Source:

@@ -14,7 +14,7 @@ from kerasgan.cli import card, evaluate, explore, film, generate, tensorboard, v
 from kerasgan.cli.options import Parser
 from kerasgan.cli.train import add_options, train
 from kerasgan.cli.variants import list_variants, variant
-from kerasgan.errors import UserError
+from kerasgan.errors import UserError, one_line
 from kerasgan.models import CLASSES
 
 __all__ = ["main", "parser", "variant"]
@@ -24,6 +24,9 @@ def main(arguments: list[str] | None = None) -> int:
     """Run one command. Returns the exit code: 0, or 2 for what the user can put right."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorFlow's start-up notes; its errors are still raised
     arguments = sys.argv[1:] if arguments is None else arguments
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):  # names of files hold what a terminal's encoding may not have
+            stream.reconfigure(errors="backslashreplace")
     try:
         options = parser(arguments).parse_args(arguments)
         code = options.command(options)
@@ -33,12 +36,12 @@ def main(arguments: list[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except UserError as error:
-        print(f"kerasgan: {error}", file=sys.stderr)
+        print(one_line(f"kerasgan: {error}"), file=sys.stderr)
         return 2
     except OSError as error:
         if error.errno is None:
             raise
-        print(f"kerasgan: {error.filename or 'The disk'}: {error.strerror}.", file=sys.stderr)
+        print(one_line(f"kerasgan: {error.filename or 'The disk'}: {error.strerror}."), file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print("kerasgan: interrupted.", file=sys.stderr)

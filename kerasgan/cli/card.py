@@ -71,10 +71,10 @@ def card(options: argparse.Namespace) -> int:
         file = zoo / record["variant"] / "card.json"
         if not file.is_file():
             raise UserError(f"{model} is one of {record['variant']}, which has no card: {file} is missing.")
-        about = json.loads(file.read_text())
+        about = json.loads(file.read_text(encoding="utf-8"))
         about["evaluation"] = {**record, "command": _command(measurement)}
         _write(file, json.dumps(about, indent=2, ensure_ascii=False) + "\n")
-        text = file.with_name("README.md").read_text() if file.with_name("README.md").is_file() else ""
+        text = file.with_name("README.md").read_text(encoding="utf-8") if file.with_name("README.md").is_file() else ""
         _write(file.with_name("README.md"), with_section(text, about["evaluation"]))
         _write_row(file.with_name("row.png"), measurement)
         print(f"{file} says what {model} reaches.")
@@ -118,7 +118,7 @@ def readme(zoo: Path) -> str:
 
 def _cards(zoo):
     files = [zoo / key / "card.json" for key in CLASSES]
-    return [json.loads(file.read_text()) for file in files if file.is_file()]
+    return [json.loads(file.read_text(encoding="utf-8")) for file in files if file.is_file()]
 
 
 def with_section(text: str, evaluation: dict[str, Any]) -> str:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from kerasgan import run_folder
 from kerasgan.cli import figures, outputs, pictures, points
 from kerasgan.cli.options import Parser, positive, seed, tensorflow
-from kerasgan.errors import UserError
+from kerasgan.errors import UserError, one_line
 
 if TYPE_CHECKING:
     import numpy as np
@@ -290,7 +290,8 @@ def project(options: argparse.Namespace) -> int:
             f"as many pictures at each step: they are for models of up to {latent.MOST}."
         )
     shape = tuple(job.about["images"]["shape"])
-    found = pictures.named(options.images, shape, options.data_dir, options.split)
+    ranges = job.about.get("data", {}).get("value_ranges")
+    found = pictures.named(options.images, shape, options.data_dir, options.split, ranges)
     pictures.check_that_they_stay(found, job.to)
     names, targets, ways = [], [], {}
     search = _Search(job, options) if few else None
@@ -362,7 +363,7 @@ class _Search:
 
 def _print_projection(name, ways):
     found = "; ".join(f"{way} {one.error:.5f} ({_decibel(one.error)})" for way, one in ways.items())
-    print(f"{name}: mean squared error by {found}", flush=True)
+    print(f"{one_line(name)}: mean squared error by {found}", flush=True)
 
 
 def _decibel(error):

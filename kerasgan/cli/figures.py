@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from kerasgan.errors import one_line
+
 if TYPE_CHECKING:
     import numpy as np
 
@@ -40,6 +42,8 @@ def write_table(
     from matplotlib.figure import Figure
     from PIL import Image
 
+    title, rows, columns = one_line(title), list(map(one_line, rows)), list(map(one_line, columns))
+    as_written = {"parse_math": False}  # names of files may hold dollars
     first = next(cell for row in cells for cell in row if cell is not None)
     scale = max(1, -(-SIDE // max(first.shape[:2])))
     height, width = (side * scale for side in first.shape[:2])
@@ -55,14 +59,15 @@ def write_table(
     axes = figure.add_axes((0, 0, 1, 1))
     axes.imshow(canvas, interpolation="nearest", aspect="auto")
     turned = 90 if max(map(len, columns), default=0) > width / 5 else 0  # longer than a cell is wide
-    axes.set_xticks([j * right + width / 2 for j in range(len(columns))], columns, fontsize=8, rotation=turned)
-    axes.set_yticks([i * down + height / 2 for i in range(len(rows))], rows, fontsize=8)
+    middles = [j * right + width / 2 for j in range(len(columns))]
+    axes.set_xticks(middles, columns, fontsize=8, rotation=turned, **as_written)
+    axes.set_yticks([i * down + height / 2 for i in range(len(rows))], rows, fontsize=8, **as_written)
     axes.tick_params(length=0)
     axes.set_frame_on(False)
     axes.set_xlabel(column_axis, fontsize=9)
     axes.set_ylabel(row_axis, fontsize=9)
     letters = max(36, int(canvas.shape[1] / 6.2))
-    axes.set_title("\n".join(textwrap.wrap(title, letters)), fontsize=9, loc="left")
+    axes.set_title("\n".join(textwrap.wrap(title, letters)), fontsize=9, loc="left", **as_written)
     for i, row in enumerate(notes or ()):
         for j, note in enumerate(row):
             axes.text(j * right + width / 2, i * down + height + 1, note, fontsize=7, ha="center", va="top")

@@ -36,7 +36,7 @@ class HeldOut:
         self.name = name or trained_on.get("name")
         if self.name is None:
             raise UserError("The model does not say what it was trained on: give --data.")
-        only_train = self.name == "digits" or self.name.endswith(".npz")
+        only_train = self.name == "digits" or self.name.lower().endswith(".npz")
         self.split = split or ("train" if only_train else "test")
         normal = normal or trained_on.get("normal")
         self.normal = (normal,) if isinstance(normal, int) else normal and tuple(normal)
@@ -65,6 +65,7 @@ class HeldOut:
             channels=channels,
             data_dir=self.data_dir,
             split=split or self.split,
+            value_ranges=self.trained_on.get("value_ranges"),
             **options,
         )
 

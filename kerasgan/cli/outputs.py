@@ -92,7 +92,7 @@ def write_csv(path: Path, columns: tuple[str, ...], rows: Iterable[tuple]) -> No
     """Write a table."""
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f"{path.name}.part")
-    with part.open("w", newline="", encoding="utf-8") as file:
+    with part.open("w", newline="", encoding="utf-8", errors="surrogateescape") as file:  # names as they are
         table = csv.writer(file, lineterminator="\n")
         table.writerow(columns)
         table.writerows(rows)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -11,7 +12,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kerasgan.errors import UserError
+from kerasgan.errors import UserError, one_line
 
 if TYPE_CHECKING:
     import numpy as np
@@ -37,16 +38,26 @@ class Picture:
 def check(given: list[str]) -> None:
     """Raise UserError for a file or folder that is not there. It does not need TensorFlow."""
     for name in given:
-        if not Path(name).expanduser().exists() and not _names_data(name):
+        if not os.path.exists(os.path.expanduser(name)) and not _names_data(name):
             raise UserError(f"There is no {name}: give a picture, a folder of them, an .npz with images, or digits.")
 
 
-def named(given: list[str], image_shape: tuple, data_dir: str | None, split: str) -> list[Picture]:
+def named(
+    given: list[str],
+    image_shape: tuple,
+    data_dir: str | None,
+    split: str,
+    value_ranges: dict[str, list[float]] | None = None,
+) -> list[Picture]:
     """Return the pictures in files, in folders at any depth, in .npz files and in data sets, in the order given.
 
-    No two have the same place. Raises UserError for a folder without pictures, and for an .npz without images.
+    No two have the same place. Pixels of more than 8 bits are scaled by `value_ranges`, as those were that the model
+    learnt from; by default by what holds the values of all pictures given.
+    Raises UserError for a folder without pictures, and for an .npz without images.
     """
-    found = [picture for name in given for picture in _pictures(name, image_shape, data_dir, split)]
+    value_ranges = dict(value_ranges or {})  # of kinds that are not there yet, completed when all files are known
+    found = [picture for name in given for picture in _pictures(name, image_shape, data_dir, split, value_ranges)]
+    _complete(value_ranges, found)
     taken = set()
     for i, picture in enumerate(found):
         place, number = picture.place, 2
@@ -95,35 +106,47 @@ def _names_data(name):
     return not {".", "/", "~"} & set(name)
 
 
-def _pictures(name, image_shape, data_dir, split):
+def _complete(value_ranges, found):
+    """Add the ranges of pictures of more than 8 bits that none are recorded of, and say what becomes of them."""
+    from kerasgan.data import values
+    from kerasgan.data.files import extents_of
+
+    extents = extents_of(dict.fromkeys(picture.file for picture in found if picture.file))
+    if ranges := values.rule(extents, value_ranges):
+        value_ranges |= ranges
+        print(values.in_words(extents, ranges), file=sys.stderr)
+
+
+def _pictures(name, image_shape, data_dir, split, value_ranges):
     from PIL import Image
 
     from kerasgan import data
-    from kerasgan.data.files import SUFFIXES, decoded
+    from kerasgan.data.files import decoded, pictures_below
+    from kerasgan.data.sources import is_npz
 
     height, width, channels = image_shape
     size = (height, width) if height else None
-    path = Path(name).expanduser()
+    path = Path(os.path.expanduser(name))
+    read = partial(decoded, value_ranges=value_ranges)
     if path.is_dir():
-        files = sorted(f for f in path.rglob("*") if f.suffix.lower() in SUFFIXES and f.is_file())
-        if not files:
-            raise UserError(f"There are no pictures in {name}: files that end in {', '.join(sorted(SUFFIXES))}.")
-        return [Picture(str(f), f, f.relative_to(path).with_suffix(".png"), partial(decoded, f)) for f in files]
-    if path.suffix.lower() == ".npz":
+        files = pictures_below(path)
+        return [Picture(str(f), f, f.relative_to(path).with_suffix(".png"), partial(read, f)) for f in files]
+    if is_npz(str(path)):
         images = data.npz(path).images
     elif path.exists():
-        return [Picture(name, path, Path(path.name).with_suffix(".png"), partial(decoded, path))]
+        return [Picture(name, path, Path(path.name).with_suffix(".png"), partial(read, path))]
     elif name == "digits":
         images = data.digits(size or (32, 32), channels).images
     else:
         images = data.tensorflow_dataset(name, size, channels, data_dir, split).images
     file = path if path.exists() else None
 
-    def read(i):
+    def image(i):
         return Image.fromarray(images[i][..., 0] if images.shape[-1] == 1 else images[i])
 
     return [
-        Picture(f"{name}/{i:05d}", file, Path(f"{path.stem}-{i:05d}.png"), partial(read, i)) for i in range(len(images))
+        Picture(f"{name}/{i:05d}", file, Path(f"{path.stem}-{i:05d}.png"), partial(image, i))
+        for i in range(len(images))
     ]
 
 
@@ -137,14 +160,16 @@ def _readable(pictures, image_shape, half, variant):
             for picture, (image, before) in zip(ahead, fitted, strict=True):
                 if image is None:
                     skipped += 1
-                    print(f"Skipping {picture.name}: {before}", file=sys.stderr)
+                    print(one_line(f"Skipping {picture.name}: {before}"), file=sys.stderr)
                     continue
                 if image.shape != before and not told:
                     told = True
                     how = "cut to their middle and scaled" if image.shape[:2] != before[:2] else "converted"
                     print(
-                        f"Pictures are {how} to the {_by(image.shape)} that {variant} takes; "
-                        f"{picture.name} is {_by(before)}.",
+                        one_line(
+                            f"Pictures are {how} to the {_by(image.shape)} that {variant} takes; "
+                            f"{picture.name} is {_by(before)}."
+                        ),
                         file=sys.stderr,
                     )
                 yield picture, image
@@ -155,15 +180,14 @@ def _readable(pictures, image_shape, half, variant):
 def _fitted(picture, image_shape, half):
     """Return a picture's image and the shape it had before; or None and why it cannot be read."""
     import numpy as np
-    from PIL import Image
 
     from kerasgan.data.files import resized, with_channels
 
     height, width, channels = image_shape
     try:
         read = picture.read()
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        return None, str(error).splitlines()[0] if str(error) else type(error).__name__
+    except UserError as problem:
+        return None, str(problem)
     if half:
         middle = max(1, read.width // 2)
         left = 0 if half == "left" else read.width - middle

@@ -139,7 +139,8 @@ class Latents:
         from kerasgan import latent
 
         shape = self.model.image_shape("encode")
-        found = pictures.named([path], shape, self.options.data_dir, self.options.split or "test")
+        ranges = self.model.about.get("data", {}).get("value_ranges")
+        found = pictures.named([path], shape, self.options.data_dir, self.options.split or "test", ranges)
         pictures.check_that_they_stay(found, self.to)
         blocks = pictures.blocks(found, shape, None, self.model.about["variant"])
         return np.concatenate([latent.encode(self.model, images) for _, images in blocks])

@@ -151,7 +151,14 @@ def _projected(stage, model, batches):
     held_out = HeldOut(batches.about, batches.image_shape, data_dir=stage.settings["data_dir"])
     height, width, channels = held_out.image_shape
     try:
-        return data.read(held_out.name, (height, width), channels, held_out.data_dir, held_out.split)
+        return data.read(
+            held_out.name,
+            (height, width),
+            channels,
+            held_out.data_dir,
+            held_out.split,
+            batches.about.get("value_ranges"),
+        )
     except UserError as error:
         print(f"{error} TensorBoard's embedding projector will show images that were learnt.")
         return None

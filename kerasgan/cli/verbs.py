@@ -10,7 +10,7 @@ from kerasgan import run_folder
 from kerasgan.cli import outputs, pictures
 from kerasgan.cli.options import tensorflow
 from kerasgan.cli.variants import variants_with
-from kerasgan.errors import UserError
+from kerasgan.errors import UserError, one_line
 
 COMMANDS = {  # the verbs of each command: the first that a model has is what the command does
     "translate": ("translate", "translate_back"),
@@ -129,7 +129,7 @@ def classify(options: argparse.Namespace) -> int:
     """Print the most probable class of each picture; or write that, and print how many there are of each."""
     job = _Job(options, "classify", (".csv", ".npz"))
     class_names = dict(enumerate(job.about.get("data", {}).get("class_names", ())))
-    width = max(len(picture.name) for picture in job.pictures)
+    width = max(len(one_line(picture.name)) for picture in job.pictures)
     rows, logits = [], []
     for found, _, results in job.answers():
         for picture, its in zip(found, results, strict=True):
@@ -137,7 +137,7 @@ def classify(options: argparse.Namespace) -> int:
             probability = 1 / sum(math.exp(float(other) - float(its[most])) for other in its)
             name = class_names.get(most, most)
             if job.to is None:
-                print(f"{picture.name:<{width}}  {name}  {probability:.3f}")
+                print(f"{one_line(picture.name):<{width}}  {one_line(str(name))}  {probability:.3f}")
             rows.append((picture.name, name, f"{probability:.6f}"))
         logits += list(results)
     if job.to is None:
@@ -150,7 +150,7 @@ def classify(options: argparse.Namespace) -> int:
         outputs.write_npz(job.to.path, logits=table, classes=table.argmax(axis=1).astype("int32"), names=names)
     print(f"{len(rows)} pictures classified by {job.variant}, written to {job.to.path}")
     for name, count in Counter(name for _, name, _ in rows).most_common():
-        print(f"{count:>8}  {name}")
+        print(f"{count:>8}  {one_line(str(name))}")
     return 0
 
 
@@ -199,7 +199,7 @@ def _print_scores(job, likelihood, scores, bits, names):
         if which:
             print(f"  {title}")
         for i in which:
-            print(f"    {scores[i]:<12.6g}{f'{bits[i]:<10.4f}' if likelihood else ''}{names[i]}")
+            print(f"    {scores[i]:<12.6g}{f'{bits[i]:<10.4f}' if likelihood else ''}{one_line(names[i])}")
 
 
 class _Job:
@@ -218,7 +218,13 @@ class _Job:
 
         self.model = load(options.model)
         self.image_shape = self.model.image_shape(self.verb)
-        self.pictures = pictures.named(options.images, self.image_shape, options.data_dir, options.split)
+        self.pictures = pictures.named(
+            options.images,
+            self.image_shape,
+            options.data_dir,
+            options.split,
+            self.about.get("data", {}).get("value_ranges"),
+        )
         if self.to is not None:
             pictures.check_that_they_stay(self.pictures, self.to)
 

@@ -16,7 +16,7 @@ import numpy as np
 from kerasgan.data.batches import Batches
 from kerasgan.data.degradations import FUNCTIONS, Degradation
 from kerasgan.data.labels import UNKNOWN, of_labels, only, with_budget
-from kerasgan.data.sources import Source, digits, folder, npz, side_by_side, tensorflow_dataset, two_domains
+from kerasgan.data.sources import Source, digits, folder, is_npz, npz, side_by_side, tensorflow_dataset, two_domains
 from kerasgan.errors import UserError
 from kerasgan.tasks import OPTIONS, TASKS, chosen, options_of
 
@@ -50,6 +50,7 @@ def load(
     task: str | None = None,
     split: str = "train",
     right_to_left: bool = False,
+    value_ranges: dict[str, list[float]] | None = None,
     **options: Any,
 ) -> Batches:
     """Return batches of `digits`, a folder of images, an .npz file, or a data set of tensorflow-datasets.
@@ -64,6 +65,8 @@ def load(
     task: what the images are made into; by default what is called as `takes` is
     split: train, test, or another that the data has
     right_to_left: of two halves, the right one is the source
+    value_ranges: what becomes 0 to 255 where pictures in a folder have more than 8 bits, such as
+        {"integers": [0, 4095]}: that in the `about` of what a model learnt from; by default what holds all values
 
     The tasks, with their options:
 
@@ -89,11 +92,11 @@ def load(
     _check_halves(halves, right_to_left, task)
     makes, degradation = TASKS[task], None
     if task == "pairs" or (task == "domains" and options["domain_labels"] is None):
-        sources = _two_columns(name, task, image_size, channels, halves, split)
+        sources = _two_columns(name, task, image_size, channels, halves, split, value_ranges)
         columns = tuple(source.images for source in sources)[:: -1 if right_to_left else 1]
         classes, about = None, {**sources[0].about, **({"right_to_left": True} if right_to_left else {})}
     else:
-        source = read(name, image_size, channels, data_dir, split)
+        source = read(name, image_size, channels, data_dir, split, value_ranges)
         classes, about = source.classes, source.about
         columns = (source.images,)
         if task in FUNCTIONS:
@@ -122,32 +125,37 @@ def read(
     channels: int | None = None,
     data_dir: str | os.PathLike | None = None,
     split: str = "train",
+    value_ranges: dict[str, list[float]] | None = None,
 ) -> Source:
     """Return the images that `load` makes batches of, and their labels, if they have any. Its arguments are the same.
 
     Raises UserError, in one line, for data that is missing or unreadable.
     """
     name = os.fspath(name)
-    is_npz = name.endswith(".npz")
-    if split != "train" and (name == "digits" or is_npz):
+    if split != "train" and (name == "digits" or is_npz(name)):
         raise UserError(f"{name} has no {split} split: all of it is to train on. A folder or another data set may do.")
     if name == "digits":
         return digits(image_size or (32, 32), channels or 1)
-    if is_npz:
+    if is_npz(name):
         return npz(name, image_size, channels)
+    if os.path.isfile(name) and (os.sep in name or "." in name):
+        raise UserError(f"{name} is a file, and no .npz: give a folder of images, or an .npz with an array `images`.")
     if os.path.isdir(name) or os.sep in name or name.startswith("~"):
-        return folder(name, image_size or (64, 64), channels, split)
+        return folder(name, image_size or (64, 64), channels, split, value_ranges)
     return tensorflow_dataset(name, image_size, channels, data_dir, split)
 
 
-def _two_columns(name, task, image_size, channels, halves, split):
+def _two_columns(name, task, image_size, channels, halves, split, value_ranges):
     size = image_size or (64, 64)
-    if name.endswith(".npz"):
+    if is_npz(name):
         if split != "train":
             raise UserError(f"{name} has no {split} split: all of it is to train on.")
-        return [npz(name, image_size, channels, a) for a in (("source", "target") if task == "pairs" else ("a", "b"))]
+        both = [npz(name, image_size, channels, a) for a in (("source", "target") if task == "pairs" else ("a", "b"))]
+        if task == "pairs" and len({len(one.images) for one in both}) > 1:
+            raise UserError(f"{name} has {len(both[0].images)} images in source and {len(both[1].images)} in target.")
+        return both
     if halves:
-        return side_by_side(name, size, channels, split)
+        return side_by_side(name, size, channels, split, value_ranges)
     if task == "pairs":
         raise UserError(
             f"pairs needs pictures of two --halves, source left and target right, or an .npz with source and target; "
@@ -155,7 +163,7 @@ def _two_columns(name, task, image_size, channels, halves, split):
         )
     if name == "digits":
         raise UserError("digits is one set of images, and domains needs two: give --domain-labels, such as 3,8.")
-    return two_domains(name, size, channels, split)
+    return two_domains(name, size, channels, split, value_ranges)
 
 
 def _check_halves(halves, right_to_left, task):

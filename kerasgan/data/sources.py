@@ -4,16 +4,32 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import re
+import sys
 import urllib.error
 import urllib.request
+import zipfile
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from PIL import Image
 
-from kerasgan.data.files import ImageFiles, image_files, resized, with_channels
-from kerasgan.errors import UserError, nearest
+from kerasgan.data import values
+from kerasgan.data.files import (
+    ImageFiles,
+    Survey,
+    folders_in,
+    is_left_behind,
+    resized,
+    suffixes,
+    survey,
+    with_channels,
+)
+from kerasgan.errors import UserError, nearest, one_line
+
+LISTED = 5  # of what is beside splits and domains
+NPY, ZIP = b"\x93NUMPY", b"PK\3\4"  # how a file of one array begins, and one of several
 
 
 @dataclasses.dataclass
@@ -41,41 +57,36 @@ def digits(image_size: tuple[int, int] = (32, 32), channels: int = 1) -> Source:
     return Source(images, scans.target.astype(np.int32), 10, {"name": "digits", "examples": len(images)})
 
 
+def is_npz(name: str) -> bool:
+    """Return whether what is called so is an .npz file, and no folder, data set or other file."""
+    return name.lower().endswith(".npz") and not os.path.isdir(name)
+
+
 def npz(
     path: str | os.PathLike,
     image_size: tuple[int, int] | None = None,
     channels: int | None = None,
     array: str = "images",
 ) -> Source:
-    """Return the uint8 images[n, height, width(, channel)] named `array` in an .npz file, and its `labels` if any."""
-    path = Path(path).expanduser()
-    try:
-        with np.load(path) as file:
-            arrays = {name: file[name] for name in file.files}
-    except FileNotFoundError:
-        raise UserError(f"There is no file {path}.") from None
-    except (OSError, ValueError) as error:
-        raise UserError(f"{path} cannot be read as an .npz file: {error}.") from None
-    if array not in arrays:
-        found = ", ".join(arrays) or "nothing"
-        raise UserError(f"{path} holds {found}; it needs an array named {array}: uint8, n x height x width x channels.")
-    images = arrays[array]
-    if (
-        images.dtype != np.uint8
-        or images.ndim not in (3, 4)
-        or (images.ndim == 4 and images.shape[-1] not in (1, 3, 4))
-    ):
-        raise UserError(
-            f"{array} in {path} is {images.dtype} of shape {images.shape}; it needs to be uint8, "
-            "n x height x width, or n x height x width x 1, 3 or 4 channels."
-        )
-    images = images[..., None] if images.ndim == 3 else images
-    labels = arrays.get("labels")
-    if labels is not None and (labels.shape != images.shape[:1] or labels.dtype.kind not in "iu"):
-        raise UserError(f"labels in {path} are {labels.dtype} of shape {labels.shape}; there are {len(images)} images.")
-    labels = None if labels is None else labels.astype(np.int32)
-    classes = None if labels is None else int(labels.max()) + 1
-    return Source(_fitted(images, image_size, channels), labels, classes, {"name": str(path), "examples": len(images)})
+    """Return the uint8 images[n, height, width(, channel)] named `array` in an .npz file, and `labels` of `images`.
+
+    Labels are whole numbers or texts, and -1 where they are unknown. Unless they are 0, 1, 2 and so on without a gap,
+    each is the name of a class, and the classes are in order of value.
+    Raises UserError, in one line, for a file that is none, and for other arrays.
+    """
+    path = _place(path)
+    arrays = _arrays(path, [array, "labels"] if array == "images" else [array])
+    images, labels = _images(arrays[array], f"{array} in {path}"), arrays.get("labels")
+    about = {"name": str(path), "examples": len(images)}
+    classes = None
+    if labels is not None:
+        labels, names = _numbered(labels, len(images), f"labels in {path}")
+        classes = len(names) or None
+        if not names:  # of no image is it known
+            labels = None
+        elif names != [str(i) for i in range(classes)]:
+            about["class_names"] = names
+    return Source(_fitted(images, image_size, channels), labels, classes, about)
 
 
 def tensorflow_dataset(
@@ -117,21 +128,27 @@ def folder(
     image_size: tuple[int, int] = (64, 64),
     channels: int | None = None,
     split: str = "train",
+    value_ranges: dict[str, list[float]] | None = None,
 ) -> Source:
     """Return the images below a folder, at any depth; sub-folders that hold them are their labels.
 
     A folder of `train` beside `test` or `val` folders stands for the one that `split` names; without these, all of it
     is the train split.
+
+    value_ranges: what becomes 0 to 255 where pixels have more than 8 bits, as `about` says of other images; by
+        default what holds the values of all pictures here (see `kerasgan.data.values`)
     """
     root = _part(_existing(path), split)
-    files, channels = image_files(root, channels)
+    found = survey(root)
+    files, value_ranges = found.files, _ranges([found], value_ranges)
     names = sorted({file.relative_to(root).parts[0] for file in files if file.parent != root})
     labelled = bool(names) and all(file.parent != root for file in files)
     labels = np.array([names.index(f.relative_to(root).parts[0]) for f in files], np.int32) if labelled else None
-    about = {"name": str(path), "examples": len(files), **_about_split(split)}
+    about = {"name": str(path), "examples": len(files), **_about(split, value_ranges)}
     if labelled:
         about["class_names"] = names
-    return Source(ImageFiles(files, image_size, channels).cached(), labels, len(names) if labelled else None, about)
+    images = ImageFiles(files, image_size, channels or found.channels, value_ranges=value_ranges).cached()
+    return Source(images, labels, len(names) if labelled else None, about)
 
 
 def two_domains(
@@ -139,10 +156,12 @@ def two_domains(
     image_size: tuple[int, int],
     channels: int | None = None,
     split: str = "train",
+    value_ranges: dict[str, list[float]] | None = None,
 ) -> list[Source]:
     """Return the domains in folders trainA and trainB below `path`, or in its only two folders, in order of name.
 
-    Of another split they are in folders such as testA and testB, or the only two folders in one named test.
+    Of another split they are in folders such as testA and testB, or the only two folders in one named test. For
+    `value_ranges` see `folder`; both domains have the same.
     """
     layout = (
         f"it needs folders {split}A and {split}B, or exactly two folders of images, or pictures of two --halves, "
@@ -152,14 +171,18 @@ def two_domains(
     pair = [root / f"{split}A", root / f"{split}B"]
     if not all(f.is_dir() for f in pair):
         root = _part(root, split)
-        pair = _folders(root)
+        pair = folders_in(root)
     if len(pair) != 2 or {f.name for f in pair} <= _SPLITS:
         raise UserError(f"{root} holds {_listed(root)}: {layout}.")
-    kinds = [image_files(f, channels) for f in pair]
-    channels = max(c for _, c in kinds)
-    about = {"name": str(path), "domains": [f.name for f in pair], "examples": [len(files) for files, _ in kinds]}
-    about |= _about_split(split)
-    return [Source(ImageFiles(files, image_size, channels).cached(), None, None, about) for files, _ in kinds]
+    _say_what_is_beside(root, [f"{s}{side}" for s in _SPLITS for side in "AB"] + [f.name for f in pair])
+    found = [survey(f) for f in pair]
+    channels, value_ranges = channels or max(one.channels for one in found), _ranges(found, value_ranges)
+    about = {"name": str(path), "domains": [f.name for f in pair], "examples": [len(one.files) for one in found]}
+    about |= _about(split, value_ranges)
+    return [
+        Source(ImageFiles(one.files, image_size, channels, value_ranges=value_ranges).cached(), None, None, about)
+        for one in found
+    ]
 
 
 def side_by_side(
@@ -167,45 +190,151 @@ def side_by_side(
     image_size: tuple[int, int],
     channels: int | None = None,
     split: str = "train",
+    value_ranges: dict[str, list[float]] | None = None,
 ) -> list[Source]:
-    """Return the left halves of the pictures below a folder, and the right halves."""
-    files, channels = image_files(_part(_existing(path), split), channels)
-    about = {"name": str(path), "examples": len(files), "halves": ["left", "right"], **_about_split(split)}
+    """Return the left halves of the pictures below a folder, and the right halves. For `value_ranges` see `folder`."""
+    found = survey(_part(_existing(path), split))
+    channels, value_ranges = channels or found.channels, _ranges([found], value_ranges)
+    about = {
+        "name": str(path),
+        "examples": len(found.files),
+        "halves": ["left", "right"],
+        **_about(split, value_ranges),
+    }
     return [
-        Source(ImageFiles(files, image_size, channels, half).cached(), None, None, about) for half in ("left", "right")
+        Source(ImageFiles(found.files, image_size, channels, half, value_ranges).cached(), None, None, about)
+        for half in ("left", "right")
     ]
 
 
 _SPLITS = {"train", "test", "val", "valid", "validation"}
 
 
+def _arrays(path, names):
+    """Return those of the arrays in an .npz file that are there, of which the first one has to be."""
+    if not path.exists():
+        raise UserError(f"There is no file {path}.")
+    try:
+        with path.open("rb") as file:
+            start = file.read(len(NPY))
+        if not zipfile.is_zipfile(path):
+            beginnings = {ZIP: "cut off", NPY: "a single .npy array"}
+            what = next((its for begins, its in beginnings.items() if start.startswith(begins)), "something else")
+            what = what if start else "empty"
+            raise UserError(
+                f"{path} cannot be read as an .npz file: it is {what}. np.savez('x.npz', {names[0]}=array) writes one."
+            )
+        with np.load(path) as file:
+            if names[0] not in file.files:
+                found = ", ".join(file.files) or "nothing"
+                wanted = f"an array named {names[0]}: uint8, n x height x width x channels"
+                raise UserError(f"{path} holds {found}; it needs {wanted}.")
+            return {name: np.asarray(file[name]) for name in names if name in file.files}
+    except UserError:
+        raise
+    except Exception as error:  # numpy, zipfile and zlib raise what they stumble over in a broken file
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error).partition("\n")[0]
+        raise UserError(f"{path} cannot be read as an .npz file: {reason.rstrip('.')}.") from None
+
+
+def _images(images, what):
+    """Return images[n, height, width, channel]. Raises UserError for an array that holds none."""
+    wanted = "n x height x width, or n x height x width x 1, 3 or 4 channels"
+    if images.ndim not in (3, 4) or (images.ndim == 4 and images.shape[-1] not in (1, 3, 4)):
+        raise UserError(f"{what} is {images.dtype} of shape {images.shape}; it needs to be uint8, {wanted}.")
+    if not images.size:
+        raise UserError(f"{what} has shape {images.shape}, and no pixels: it needs to be {wanted}.")
+    if images.dtype != np.uint8:
+        found = f", from {images.min():.6g} to {images.max():.6g}" if images.dtype.kind in "iuf" else ""
+        raise UserError(
+            f"{what} is {images.dtype} of shape {images.shape}{found}; it needs to be uint8, from 0 to 255: scale it "
+            "as the values mean, and round it, such as np.round(255 * x).astype(np.uint8) from 0 to 1."
+        )
+    return images[..., None] if images.ndim == 3 else images
+
+
+def _numbered(labels, n, what):
+    """Return int32 numbers of n labels, -1 where they are unknown, and the name of each class in order of number."""
+    if labels.shape != (n,):
+        raise UserError(
+            f"{what} have shape {labels.shape}, and there are {n} images: they need a number or a text each, such as "
+            "labels.argmax(axis=1) of labels of a column each."
+        )
+    if labels.dtype.kind == "S":
+        labels = np.char.decode(labels, "utf-8", "surrogateescape")
+    if labels.dtype.kind == "f" and np.isfinite(labels).all() and (labels == np.round(labels)).all():
+        labels = labels.astype(np.int64)
+    if labels.dtype.kind not in "biuU":
+        raise UserError(f"{what} are {labels.dtype}, such as {labels[0]}; they need to be whole numbers or texts.")
+    if labels.dtype.kind == "b" or (labels.dtype.kind == "U" and all(map(_is_number, np.unique(labels).tolist()))):
+        labels = labels.astype(np.int64)
+    known = np.ones(n, bool) if labels.dtype.kind == "U" else labels != -1
+    its, numbers = np.unique(labels[known], return_inverse=True)
+    if labels.dtype.kind != "U" and len(its) and its[0] < 0:
+        raise UserError(f"{what} hold {its[0]}; they need to be 0 or more, or -1 where they are unknown.")
+    result = np.full(n, -1, np.int32)
+    result[known] = numbers
+    return result, [str(value) for value in its.tolist()]
+
+
+def _is_number(text):
+    return re.fullmatch("0|[1-9][0-9]{0,17}", text) is not None
+
+
 def _part(root: Path, split: str) -> Path:
     """Return the folder that holds a split. Raises UserError if there is none."""
-    names = {f.name for f in _folders(root)}
+    names = {f.name for f in folders_in(root)}
     if split in names and (names <= _SPLITS or {"train", "test"} <= names):
+        _say_what_is_beside(root, _SPLITS)
         return root / split
     if split != "train":
         raise UserError(f"{root} has no {split} split, a folder {split} beside train: it holds {_listed(root)}.")
     return root
 
 
-def _about_split(split):
-    return {} if split == "train" else {"split": split}
+def _about(split, value_ranges):
+    return {
+        **({} if split == "train" else {"split": split}),
+        **({"value_ranges": value_ranges} if value_ranges else {}),
+    }
 
 
-def _folders(root):
-    return sorted(f for f in root.iterdir() if f.is_dir())
+def _ranges(found: list[Survey], recorded):
+    """Return what becomes 0 to 255 of pictures of more than 8 bits, and say so; nothing where there are none."""
+    extents = [extent for one in found for extent in one.extents]
+    value_ranges = values.rule(extents, recorded)
+    if value_ranges:
+        print(values.in_words(extents, value_ranges), file=sys.stderr)
+    return value_ranges
+
+
+def _say_what_is_beside(root, known):
+    """Say which folders and pictures are not looked at, because others beside them are splits or domains."""
+    others = sorted(
+        path.name
+        for path in root.iterdir()
+        if path.name not in known
+        and not is_left_behind(path.name)
+        and (path.is_dir() or path.suffix.lower() in suffixes())
+    )
+    if others:
+        more = f" and {len(others) - LISTED} more" if len(others) > LISTED else ""
+        print(one_line(f"Passed over in {root}: {', '.join(others[:LISTED])}{more}."), file=sys.stderr)
 
 
 def _listed(root):
-    return ", ".join(f.name for f in _folders(root)) or "no folders"
+    return ", ".join(f.name for f in folders_in(root)) or "no folders"
 
 
 def _existing(path, wanted="give a folder of images, an .npz file, `digits`, or the name of a tensorflow-datasets set"):
-    root = Path(path).expanduser()
+    root = _place(path)
     if not root.is_dir():
         raise UserError(f"There is no folder {root}: {wanted}.")
     return root
+
+
+def _place(path):
+    return Path(os.path.expanduser(path))  # pathlib's raises where it knows no such user
 
 
 def _download(builder, name):
