@@ -14,7 +14,7 @@ import numpy as np
 from PIL import Image
 
 from kerasgan import run_folder
-from kerasgan.errors import UserError
+from kerasgan.errors import UserError, one_line
 from kerasgan.models import CLASSES
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ def scene(run: str | os.PathLike) -> Scene:
         raise UserError(f"{run} has no epoch behind it that a film could show: train it first, or go on with --resume.")
     shown = sorted(set(np.linspace(0, len(epochs) - 1, MOST_FRAMES).astype(int)))
     name = CLASSES.get(record["variant"], record["variant"])
-    data = Path(record.get("data", {}).get("name", "")).name
+    data = one_line(Path(record.get("data", {}).get("name", "")).name)
     names = {name: None for row in rows.values() for name in row}
     losses = [n for n in names if n != "step" and not n.endswith("_learning_rate")]
     return Scene(
@@ -163,7 +163,7 @@ class _Stage:
         return axes, line, marker
 
     def _write(self, x: int, y: int, text: str, **style: Any) -> Any:
-        return self.figure.text(x / self.width, 1 - y / self.height, text, **style)
+        return self.figure.text(x / self.width, 1 - y / self.height, text, parse_math=False, **style)
 
 
 def _points(rows: dict[int, dict[str, float]], name: str) -> list[tuple[float, float]]:

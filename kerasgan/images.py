@@ -88,7 +88,7 @@ def write_mp4(path: str | os.PathLike, pictures: list[np.ndarray], seconds: floa
     frames = [np.pad(frame, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge") for frame in frames]
     part = Path(path).with_suffix(".part")
     film = imageio_ffmpeg.write_frames(
-        str(part),
+        str(part.absolute()),  # ffmpeg takes -x for an option, and a: for a protocol
         frames[0].shape[1::-1],
         fps=1000 / _milliseconds(frames, seconds),
         macro_block_size=2,

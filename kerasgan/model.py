@@ -149,7 +149,9 @@ class GenerativeModel(keras.Model):
         self.step = self.add_weight(
             name="step", shape=(), dtype="int64", initializer="zeros", trainable=False, aggregation="only_first_replica"
         )
+        self.first_epoch, self.first_step = 0, 0  # of the run that is being fitted
         self.steps_to_skip = 0
+        self.when_fit_ends = contextlib.ExitStack()
         self._means = {}
         self.optimizers = {}
 
@@ -225,19 +227,29 @@ class GenerativeModel(keras.Model):
         """Return the trainable weights that `player` moves."""
         return _trainable(self._networks_of[player])
 
+    @property
+    def run_steps(self) -> int:
+        """How many steps the run that is being fitted has behind it: all of the model's, where there is no run."""
+        return int(self.step.numpy()) - self.first_step
+
     def fit(self, x=None, *args, **kwargs):
-        """Train as keras.Model.fit() does; data from kerasgan.data goes on where this model's last step left it."""
+        """Train as keras.Model.fit() does; data from kerasgan.data goes on where this model's last step left it.
+
+        A run of kerasgan.callbacks begins anew instead, whatever steps the model took before.
+        """
+        self.first_epoch = kwargs.get("initial_epoch", 0)
         if isinstance(x, Batches):
             kwargs.setdefault("steps_per_epoch", x.steps_per_epoch(self.batches_per_step))
             kwargs.setdefault("shuffle", False)  # the stream shuffles; Keras would only warn that it cannot
             self._check_batches(x)
-            x = x.stream(lambda: int(self.step.numpy()), self.batches_per_step)
+            x = x.stream(lambda: self.run_steps, self.batches_per_step)
         elif isinstance(x, tf.data.Dataset):
             self._check_batch_size(tf.nest.flatten(x.element_spec)[0].shape[0])
         if kwargs.get("validation_data") is not None:
             self._check_can_evaluate()  # now, not after the first epoch
             kwargs["validation_data"] = self._in_order(kwargs["validation_data"])
-        return super().fit(x, *args, **kwargs)
+        with self.when_fit_ends:  # whether it ends well or not
+            return super().fit(x, *args, **kwargs)
 
     def evaluate(self, x=None, *args, **kwargs):
         """Return the held-out loss as keras.Model.evaluate() does. Raises UserError for players without one."""

@@ -6,21 +6,53 @@ import csv
 import json
 import os
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from kerasgan.errors import UserError
 
+if TYPE_CHECKING:
+    from filelock import BaseFileLock
+
+
+class Taken(UserError):
+    """A new run was to be written into a folder that exists."""
+
+    def __init__(self, run: Path):
+        super().__init__(f"{run} exists: continue it with --resume, or choose another folder with --run.")
+        self.run = run
+
 
 def check_new(run: str | os.PathLike) -> None:
-    """Raise UserError if a run would overwrite what is there."""
+    """Raise Taken if a run would overwrite what is there."""
     if Path(run).exists():
-        raise UserError(f"{run} exists: continue it with --resume, or choose another folder with --run.")
+        raise Taken(Path(run))
 
 
 def check_resumable(run: str | os.PathLike) -> None:
-    """Raise UserError if there is no run to continue."""
+    """Raise UserError if there is no run to continue, or if a process is writing it."""
     if not (Path(run) / "run.json").is_file():
-        raise UserError(f"There is nothing to resume in {run}, which holds no run.json: start it without --resume.")
+        raise UserError(
+            f"There is nothing to resume in {run}, which holds no run.json: start it without --resume, or say by "
+            "--run where it is."
+        )
+    lock(run).release()
+
+
+def lock(run: str | os.PathLike) -> BaseFileLock:
+    """Return the lock of a run folder, held by this process until it is released, or the process ends in any way.
+
+    Raises UserError if another writer holds it, or if nothing can be written there.
+    """
+    import filelock
+
+    held = filelock.FileLock(Path(run) / ".lock", timeout=0, thread_local=False)
+    try:
+        held.acquire()
+    except filelock.Timeout:
+        raise UserError(f"{run} is being trained already: wait until that ends, or stop it first.") from None
+    except OSError as error:
+        raise UserError(f"Cannot write to {run}: {error.strerror}.") from None
+    return held
 
 
 def read(run: str | os.PathLike) -> dict[str, Any]:

@@ -13,6 +13,7 @@ import tensorflow as tf
 
 from kerasgan import notebook, run_folder
 from kerasgan.errors import UserError
+from kerasgan.paths import for_tensorflow
 
 if TYPE_CHECKING:
     from kerasgan.model import GenerativeModel
@@ -35,7 +36,9 @@ def write(
         setattr(module, verb, signatures[verb])
     module.weights = list({id(v): v for s in signatures.values() for v in s.variables}.values())
     main = next(iter(signatures))
-    tf.saved_model.save(module, str(path), signatures={"serving_default": signatures[main], **signatures})
+    Path(path).mkdir(parents=True, exist_ok=True)
+    place = for_tensorflow(path)
+    tf.saved_model.save(module, place, signatures={"serving_default": signatures[main], **signatures})
     record = {**about, "verbs": list(signatures), "main_verb": main}
     (Path(path) / "kerasgan.json").write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
 
@@ -52,7 +55,7 @@ class LoadedModel(notebook.ShowsItself):
     def __init__(self, path: Path):
         self.about: dict[str, Any] = run_folder.about_model(path)
         try:
-            self._module = tf.saved_model.load(str(path))
+            self._module = tf.saved_model.load(for_tensorflow(path))
         except (OSError, ValueError, tf.errors.OpError) as error:
             raise UserError(f"{path} cannot be loaded: {str(error).splitlines()[0]}") from None
 

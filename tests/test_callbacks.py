@@ -38,6 +38,7 @@ def run(tmp_path_factory):
 def test_a_run_folder_holds_what_the_design_says(run):
     folder, model = run
     assert sorted(p.name for p in folder.iterdir()) == [
+        ".lock",
         "checkpoints",
         "convergence.csv",
         "history.csv",

@@ -10,7 +10,7 @@ from typing import Any
 
 import keras
 
-from kerasgan.callbacks.checkpoints import Checkpoints, restore
+from kerasgan.callbacks.checkpoints import Checkpoints, newest, restore
 from kerasgan.callbacks.convergence import Convergence
 from kerasgan.callbacks.evaluation import Evaluation
 from kerasgan.callbacks.film import Film
@@ -37,6 +37,7 @@ __all__ = [
     "StopAt",
     "StopOnSignal",
     "StopWhenNotFinite",
+    "newest",
     "restore",
     "standard",
 ]

@@ -14,6 +14,7 @@ import tensorflow as tf
 from kerasgan import run_folder
 from kerasgan.errors import Diverged, UserError
 from kerasgan.models import MODELS
+from kerasgan.paths import for_tensorflow
 
 
 class Checkpoints(keras.callbacks.Callback):
@@ -36,7 +37,9 @@ class Checkpoints(keras.callbacks.Callback):
         for broken in self.folder.glob("*_temp"):
             shutil.rmtree(broken)
         state = [v.value for v in self.model.state()]
-        self.manager = tf.train.CheckpointManager(tf.train.Checkpoint(state=state), str(self.folder), max_to_keep=2)
+        checkpoint = tf.train.Checkpoint(state=state)
+        self.manager = tf.train.CheckpointManager(checkpoint, for_tensorflow(self.folder), max_to_keep=2)
+        self.model.when_fit_ends.callback(self._begin_anew)
         self.saved_step = None
         if self.manager.latest_checkpoint:
             self._restore()
@@ -51,7 +54,7 @@ class Checkpoints(keras.callbacks.Callback):
 
     def on_train_batch_end(self, batch, logs=None):
         # not on the last step of an epoch: a run that went on from there would miss what on_epoch_end writes
-        if time.monotonic() > self.saved_at + self.seconds and self._step() % self.params["steps"]:
+        if time.monotonic() > self.saved_at + self.seconds and self.model.run_steps % self.params["steps"]:
             self._save()
 
     def on_epoch_end(self, epoch, logs=None):
@@ -60,32 +63,40 @@ class Checkpoints(keras.callbacks.Callback):
 
     def on_train_end(self, logs=None):
         self._save()
-        self.model._initial_epoch = None  # a further fit() starts at its own first epoch
+
+    def _begin_anew(self):
+        """Let a further fit() start at its own first epoch, also after one that was broken off."""
+        self.model._initial_epoch = None
+        self.model.steps_to_skip = 0
 
     def _save(self):
-        if self._step() != self.saved_step:
-            check_finite(self.model, self.manager.latest_checkpoint)
+        step = self.model.run_steps
+        if step != self.saved_step:
+            check_finite(self.model, newest(self.folder))
             try:
-                self.manager.save(checkpoint_number=self._step())
+                self.manager.save(checkpoint_number=step)
             except tf.errors.OpError as error:
-                kept = self.manager.latest_checkpoint
+                kept = newest(self.folder)
                 raise UserError(f"Cannot write to {self.folder}: {error.message} {kept} is kept.") from None
-        self.saved_step, self.saved_at = self._step(), time.monotonic()
+        self.saved_step, self.saved_at = step, time.monotonic()
 
     def _restore(self):
         self.manager.checkpoint.restore(self.manager.latest_checkpoint).assert_consumed()
-        self.saved_step, self.saved_at = self._step(), time.monotonic()
-        epoch, steps_taken = divmod(self._step(), self.params["steps"])
+        self.saved_step, self.saved_at = self.model.run_steps, time.monotonic()
+        epoch, steps_taken = divmod(self.model.run_steps, self.params["steps"])
         self.model._initial_epoch = epoch  # as keras.callbacks.BackupAndRestore does
         self.model.steps_to_skip = steps_taken
         if steps_taken:
             self.means = [v.numpy() for v in self._mean_variables()]
 
-    def _step(self):
-        return int(self.model.step.numpy())
-
     def _mean_variables(self):
         return [v for mean in self.model.metrics for v in mean.variables]
+
+
+def newest(folder: str | os.PathLike) -> Path | None:
+    """Return the newest checkpoint in a folder; None if there is none."""
+    found = tf.train.latest_checkpoint(for_tensorflow(folder))
+    return found and Path(folder) / os.path.basename(found)
 
 
 def restore(run: str | os.PathLike, folder: str = "checkpoints") -> keras.Model:
@@ -97,23 +108,23 @@ def restore(run: str | os.PathLike, folder: str = "checkpoints") -> keras.Model:
     Raises UserError if the folder holds no run, or no checkpoint.
     """
     record = run_folder.read(run)
-    newest = tf.train.latest_checkpoint(str(Path(run) / folder))
-    if newest is None:
+    checkpoint = newest(Path(run) / folder)
+    if checkpoint is None:
         raise UserError(f"There is no checkpoint in {Path(run) / folder}: train it first.")
     model = MODELS[record["variant"]].from_config({**record["hyperparameters"], "dtype": record["precision"]})
     weights = tf.train.Checkpoint(state=[w.value for w in model.weights])  # the first part of model.state()
-    weights.restore(newest).assert_existing_objects_matched().expect_partial()
+    weights.restore(for_tensorflow(checkpoint)).assert_existing_objects_matched().expect_partial()
     return model
 
 
-def check_finite(model: keras.Model, last_good: str | None) -> None:
+def check_finite(model: keras.Model, last_good: Path | None) -> None:
     """Raise Diverged if a weight is not finite."""
     for w in model.weights:
         if not np.isfinite(w.numpy()).all():
-            raise Diverged(f"{w.path} is not finite after step {int(model.step.numpy())}. {advice(last_good)}")
+            raise Diverged(f"{w.path} is not finite after step {model.run_steps}. {advice(last_good)}")
 
 
-def advice(last_good: str | None) -> str:
+def advice(last_good: Path | None) -> str:
     """Return what to do about a run that diverged."""
     kept = f"The last good checkpoint is {last_good}." if last_good else "There is no checkpoint before it."
     return f"{kept} Try lower learning rates, or --precision float32 if it was not."

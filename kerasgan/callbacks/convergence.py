@@ -15,6 +15,7 @@ from scipy.spatial.distance import cdist
 from kerasgan import images, run_folder
 from kerasgan.callbacks.verdicts import LONG, verdict
 from kerasgan.data.batches import Batches
+from kerasgan.paths import for_tensorflow
 
 SAMPLES = 64  # that are looked at each time: enough for means of distances, and as many as a snapshot has
 REAL = 256  # training images that they are compared with
@@ -40,13 +41,13 @@ class Convergence(keras.callbacks.Callback):
 
     def on_train_begin(self, logs=None):
         self.path = self.run / "convergence.csv"
-        self.writer = tf.summary.create_file_writer(str(self.run / "tensorboard"))
+        self.writer = tf.summary.create_file_writer(for_tensorflow(self.run / "tensorboard"))
         self.every = max(self.steps, (self.params["steps"] or 0) // 4)
         self.looker = None
 
     def on_epoch_begin(self, epoch, logs=None):
         if self.rows is None:  # now, as a resumed run has its step back
-            step = int(self.model.step.numpy())
+            step = self.model.run_steps
             rows = [r for r in run_folder.read_table(self.path) if int(r["step"]) <= step]
             numbers = [{name: float(value) for name, value in r.items() if value} for r in rows]
             self.rows = [{**r, "step": int(r["step"])} for r in numbers]
@@ -54,7 +55,7 @@ class Convergence(keras.callbacks.Callback):
             self.said = before and before.name
 
     def on_train_batch_end(self, batch, logs=None):
-        step = int(self.model.step.numpy())
+        step = self.model.run_steps
         losses = {f"loss/{name}": logs[name] for name in self.model.reports}  # the first is what is minimised
         if not all(math.isfinite(value) for value in losses.values()):
             self._add({"step": step, **losses})  # samples of what is broken would say nothing

@@ -14,6 +14,7 @@ import tensorflow as tf
 from kerasgan import evaluation, run_folder
 from kerasgan.errors import UserError
 from kerasgan.metrics import FeatureNetwork
+from kerasgan.paths import for_tensorflow
 from kerasgan.saved_model import LiveModel
 
 
@@ -52,9 +53,11 @@ class Evaluation(keras.callbacks.Callback):
                 f"{type(self.model).__name__} samples nothing, so there is nothing to evaluate as it learns."
             )
         self.path = self.run / "evaluation.csv"
-        self.writer = tf.summary.create_file_writer(str(self.run / "tensorboard"))
+        self.writer = tf.summary.create_file_writer(for_tensorflow(self.run / "tensorboard"))
         state = [v.value for v in self.model.state()]
-        self.best = tf.train.CheckpointManager(tf.train.Checkpoint(state=state), str(self.run / "best"), max_to_keep=1)
+        self.best = tf.train.CheckpointManager(
+            tf.train.Checkpoint(state=state), for_tensorflow(self.run / "best"), max_to_keep=1
+        )
         self.live = LiveModel(self.model)
         self.started, self.seconds_before = self.clock(), None
 
@@ -68,7 +71,7 @@ class Evaluation(keras.callbacks.Callback):
             return
         seconds = self.seconds_before + self.clock() - self.started
         measures = evaluation.generation(self.live, self.real, None, self.network, self.n, 1, self.name)
-        step, found = int(self.model.step.numpy()), {one.name: one.value for one in measures}
+        step, found = self.model.run_steps, {one.name: one.value for one in measures}
         rows = [r for r in run_folder.read_table(self.path) if int(r["epoch"]) <= epoch]
         if all(found[self.name] < float(r[self.name]) for r in rows):
             self.best.save(checkpoint_number=step)

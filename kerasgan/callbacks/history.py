@@ -11,6 +11,7 @@ import tensorflow as tf
 from matplotlib.figure import Figure
 
 from kerasgan import run_folder
+from kerasgan.paths import for_tensorflow
 
 
 class History(keras.callbacks.Callback):
@@ -28,10 +29,10 @@ class History(keras.callbacks.Callback):
 
     def on_train_begin(self, logs=None):
         self.path = self.run / "history.csv"
-        self.writer = tf.summary.create_file_writer(str(self.run / "tensorboard"))
+        self.writer = tf.summary.create_file_writer(for_tensorflow(self.run / "tensorboard"))
 
     def on_epoch_end(self, epoch, logs=None):
-        step = int(self.model.step.numpy())
+        step = self.model.run_steps
         rates = {name: float(o.learning_rate.numpy()) for name, o in self.model.optimizers.items()}
         row = {"epoch": epoch + 1, "step": step, **(logs or {})}
         row |= {f"{player}_learning_rate": rate for player, rate in rates.items()}

@@ -15,9 +15,11 @@ import keras
 import numpy as np
 
 from kerasgan import run_folder
+from kerasgan.callbacks.checkpoints import newest
 from kerasgan.callbacks.snapshots import caption
 from kerasgan.data.batches import Batches
 from kerasgan.errors import UserError
+from kerasgan.paths import for_tensorflow
 
 
 class Record(keras.callbacks.Callback):
@@ -26,6 +28,7 @@ class Record(keras.callbacks.Callback):
     def __init__(self, run: str | os.PathLike, data: Batches, resume: bool = False, **settings: Any):
         super().__init__()
         self.run, self.data, self.resume, self.settings = Path(run), data, resume, settings
+        for_tensorflow(run)  # or it says now that it cannot use the name
         (run_folder.check_resumable if resume else run_folder.check_new)(run)
 
     def on_train_begin(self, logs=None):
@@ -41,21 +44,38 @@ class Record(keras.callbacks.Callback):
             "snapshot": caption(self.model),
         }
         if self.resume:
+            self._lock()
             self._check_same(about)
-            run_folder.write(self.run, {**run_folder.read(self.run), **self.settings})
+            counts = self._count_from_here()
+            changed = {"data": about["data"], **self.settings, "first_step": counts["first_step"]}
+            run_folder.write(self.run, {**run_folder.read(self.run), **changed})
         else:
-            self._make_folder({**about, **self.settings, "started": _now()})
+            self._make_folder({**about, **self._count_from_here(), **self.settings, "started": _now()})
+            self._lock()
         self._check_space()
         self.started = time.monotonic()
 
     def on_train_end(self, logs=None):
-        record, steps = run_folder.read(self.run), int(self.model.step.numpy())
+        record, steps = run_folder.read(self.run), self.model.run_steps
         if record.get("steps") == steps:
             return  # a run that had ended, and was resumed in vain
         seconds = record.get("seconds", 0) + time.monotonic() - self.started  # a process that was killed told none
         record |= {"steps": steps, "epochs": self.params["epochs"], "ended": _now(), "seconds": round(seconds, 1)}
         record["weights_sha256"] = weights_sha256(self.model)
         run_folder.write(self.run, record)
+
+    def _lock(self):
+        self.model.when_fit_ends.callback(run_folder.lock(self.run).release)
+
+    def _count_from_here(self):
+        """Count steps from where the run began: its model may have had steps behind it, and Keras an initial epoch."""
+        if newest(self.run / "checkpoints"):
+            self.model.first_step = run_folder.read(self.run).get("first_step", 0)
+        else:
+            before = self.model.first_epoch * (self.params["steps"] or 0)
+            self.model.first_step = int(self.model.step.numpy()) - before
+        self.model.when_fit_ends.callback(setattr, self.model, "first_step", 0)
+        return {"steps": self.model.run_steps, "first_step": self.model.first_step}
 
     def _make_folder(self, record):
         """Let folder and run.json appear at once: whoever finds the one finds the other."""
@@ -66,6 +86,7 @@ class Record(keras.callbacks.Callback):
             part.rename(self.run)
         except OSError as error:
             shutil.rmtree(part, ignore_errors=True)
+            run_folder.check_new(self.run)  # another process may have made it meanwhile
             raise UserError(
                 f"Cannot write to {self.run}: {error.strerror}. Choose another folder with --run."
             ) from None
@@ -73,6 +94,10 @@ class Record(keras.callbacks.Callback):
     def _check_same(self, about):
         recorded = run_folder.read(self.run)
         about = json.loads(json.dumps(about))
+        if recorded["data"].get("sha256") == about["data"]["sha256"]:  # the same data, wherever it is, and its name
+            same = ("takes", "batch_size")
+            for record in (recorded, about):
+                record["data"] = {name: record["data"][name] for name in same}
         for part in ("variant", "hyperparameters", "optimizers", "precision", "data", "seed"):
             if recorded[part] != about[part]:
                 raise UserError(

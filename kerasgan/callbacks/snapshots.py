@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from kerasgan import images
 from kerasgan.data.batches import Batches
+from kerasgan.paths import for_tensorflow
 
 
 class Snapshots(keras.callbacks.Callback):
@@ -27,10 +28,10 @@ class Snapshots(keras.callbacks.Callback):
     def on_train_begin(self, logs=None):
         self.folder = self.run / "snapshots"
         self.folder.mkdir(exist_ok=True, parents=True)
-        self.writer = tf.summary.create_file_writer(str(self.run / "tensorboard"))
+        self.writer = tf.summary.create_file_writer(for_tensorflow(self.run / "tensorboard"))
 
     def on_epoch_begin(self, epoch, logs=None):  # on_train_begin is too early to tell a run that goes on
-        if int(self.model.step.numpy()) == 0:
+        if self.model.run_steps == 0:
             self._write(0)
 
     def on_epoch_end(self, epoch, logs=None):
@@ -43,7 +44,7 @@ class Snapshots(keras.callbacks.Callback):
         picture = images.grid(images.to_uint8(self.model.snapshot(self.batch)).numpy())
         images.write_png(self.folder / f"{epoch:05d}.png", picture)
         with self.writer.as_default():
-            tf.summary.image("snapshot", picture[None], step=self.model.step.numpy(), description=caption(self.model))
+            tf.summary.image("snapshot", picture[None], step=self.model.run_steps, description=caption(self.model))
 
 
 def caption(model: keras.Model) -> str:

@@ -10,9 +10,8 @@ import threading
 from pathlib import Path
 
 import keras
-import tensorflow as tf
 
-from kerasgan.callbacks.checkpoints import advice
+from kerasgan.callbacks.checkpoints import advice, newest
 from kerasgan.errors import Diverged
 
 
@@ -28,21 +27,21 @@ class StopWhenNotFinite(keras.callbacks.Callback):
             return
         losses = {player: float(loss.numpy()) for player, loss in self.model.last_losses.items()}
         wrong = [f"the {player} is {loss}" for player, loss in losses.items() if not math.isfinite(loss)]
-        step, last_good = int(self.model.step.numpy()), tf.train.latest_checkpoint(str(self.folder))
+        step, last_good = self.model.run_steps, newest(self.folder)
         raise Diverged(
             f"At step {step} the loss of {' and of '.join(wrong) or 'a player is ' + str(logs)}. {advice(last_good)}"
         )
 
 
 class StopAt(keras.callbacks.Callback):
-    """End training after the step numbered `step`."""
+    """End training after the step of the run that is numbered `step`."""
 
     def __init__(self, step: int):
         super().__init__()
         self.last_step = step
 
     def on_train_batch_end(self, batch, logs=None):
-        if int(self.model.step.numpy()) >= self.last_step:
+        if self.model.run_steps >= self.last_step:
             self.model.stop_training = True
 
 
@@ -53,9 +52,7 @@ class StopOnSignal(keras.callbacks.Callback):
         self.before = {}
         if threading.current_thread() is threading.main_thread():
             self.before = {s: signal.signal(s, self._stop) for s in (signal.SIGINT, signal.SIGTERM)}
-
-    def on_train_end(self, logs=None):
-        self._restore()
+            self.model.when_fit_ends.callback(self._restore)
 
     def _stop(self, signum, frame):
         self._restore()

@@ -20,6 +20,7 @@ from kerasgan import images
 from kerasgan.data.batches import Batches
 from kerasgan.data.sources import Source
 from kerasgan.errors import one_line
+from kerasgan.paths import for_tensorflow
 from kerasgan.saved_model import LiveModel
 
 ENCODED = 1000  # images that the projector shows, and
@@ -35,9 +36,9 @@ class Hyperparameters(keras.callbacks.Callback):
         self.run, self.data = Path(run), data
 
     def on_epoch_begin(self, epoch, logs=None):  # on_train_begin is too early to tell a run that goes on
-        if int(self.model.step.numpy()):
+        if self.model.run_steps:
             return
-        writer = tf.summary.create_file_writer(str(self.run / "tensorboard"))
+        writer = tf.summary.create_file_writer(for_tensorflow(self.run / "tensorboard"))
         with writer.as_default():
             hp.hparams(hyperparameters(self.model, self.data))
         writer.close()
@@ -73,10 +74,10 @@ class Histograms(keras.callbacks.Callback):
         self.run = Path(run)
 
     def on_train_begin(self, logs=None):
-        self.writer = tf.summary.create_file_writer(str(self.run / "tensorboard"))
+        self.writer = tf.summary.create_file_writer(for_tensorflow(self.run / "tensorboard"))
 
     def on_epoch_begin(self, epoch, logs=None):
-        if int(self.model.step.numpy()) == 0:
+        if self.model.run_steps == 0:
             self._write()
 
     def on_epoch_end(self, epoch, logs=None):
@@ -86,7 +87,7 @@ class Histograms(keras.callbacks.Callback):
         self.writer.close()
 
     def _write(self):
-        with self.writer.as_default(step=int(self.model.step.numpy())):
+        with self.writer.as_default(step=self.model.run_steps):
             for player in self.model.optimizers:
                 for i, w in enumerate(self.model.weights_of(player)):
                     tf.summary.histogram(f"{player}/{i:03d}_{_name(w)}", w.numpy())
@@ -125,7 +126,7 @@ class Projector(keras.callbacks.Callback):
             rows = "".join(f"{one_line(str(label))}\n" for label in self._labels(len(shown)))
             (self.folder / "labels.tsv").write_text(rows, encoding="utf-8")
             embedding.metadata_path = "labels.tsv"
-        projector.visualize_embeddings(str(self.folder), config)
+        projector.visualize_embeddings(for_tensorflow(self.folder), config)
 
     def _chosen(self, n):
         return np.random.default_rng(0).permutation(len(self.source.images))[:n]  # files come class by class

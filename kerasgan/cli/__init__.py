@@ -6,8 +6,13 @@ Nothing here imports TensorFlow before it has to train or use a model: help, lis
 from __future__ import annotations
 
 import argparse
+import codecs
+import contextlib
+import io
 import os
+import signal
 import sys
+import threading
 
 from kerasgan import __version__
 from kerasgan.cli import card, evaluate, explore, film, generate, tensorboard, verbs
@@ -19,14 +24,32 @@ from kerasgan.models import CLASSES
 
 __all__ = ["main", "parser", "variant"]
 
+INTERRUPTED = "kerasgan: interrupted."
+_AS_IT_IS = "kerasgan.as_it_is"  # how names are printed that the terminal's encoding does not have
+
+
+def _as_it_is(error):
+    """Return the bytes that the name of a file has on the disk; escapes for other letters."""
+    try:
+        return codecs.lookup_error("surrogateescape")(error)
+    except UnicodeError:
+        return codecs.lookup_error("backslashreplace")(error)
+
+
+codecs.register_error(_AS_IT_IS, _as_it_is)
+
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one command. Returns the exit code: 0, or 2 for what the user can put right."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorFlow's start-up notes; its errors are still raised
-    arguments = sys.argv[1:] if arguments is None else arguments
+    with _stopped_at_once():
+        return _main(sys.argv[1:] if arguments is None else arguments)
+
+
+def _main(arguments):
     for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):  # names of files hold what a terminal's encoding may not have
-            stream.reconfigure(errors="backslashreplace")
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors=_AS_IT_IS)
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorFlow's start-up notes; its errors are still raised
     try:
         options = parser(arguments).parse_args(arguments)
         code = options.command(options)
@@ -44,8 +67,41 @@ def main(arguments: list[str] | None = None) -> int:
         print(one_line(f"kerasgan: {error.filename or 'The disk'}: {error.strerror}."), file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        print("kerasgan: interrupted.", file=sys.stderr)
+        print(INTERRUPTED, file=sys.stderr)
         return 130
+
+
+@contextlib.contextmanager
+def _stopped_at_once():
+    """End the process on Ctrl-C and SIGTERM, wherever it is, with one line; training does so on the second one.
+
+    An exception would not do: TensorFlow makes others of it, or loses it, where it calls Python. Nothing needs it: what
+    commands write, they write whole or not at all, and a run goes on from its newest checkpoint.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    try:
+        errors = os.dup(2)  # which points elsewhere while TensorFlow is imported
+    except OSError:  # it is closed
+        errors = os.open(os.devnull, os.O_WRONLY)
+
+    def stop(signum, frame):
+        with contextlib.suppress(OSError, RuntimeError, ValueError):  # RuntimeError: in the middle of a print()
+            sys.stdout.flush()
+        os.write(errors, f"{INTERRUPTED}\n".encode())
+        os._exit(130)
+
+    usual = {signal.SIGINT: signal.default_int_handler, signal.SIGTERM: signal.SIG_DFL}
+    replaced = [s for s, handler in usual.items() if signal.getsignal(s) == handler]  # not what nohup and others ignore
+    for s in replaced:
+        signal.signal(s, stop)
+    try:
+        yield
+    finally:
+        for s in replaced:
+            signal.signal(s, usual[s])
+        os.close(errors)
 
 
 def parser(arguments: list[str]) -> Parser:

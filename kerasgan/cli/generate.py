@@ -9,6 +9,7 @@ from kerasgan.cli import outputs
 from kerasgan.cli.options import labels, positive, seed, tensorflow
 from kerasgan.cli.verbs import commands_of
 from kerasgan.errors import UserError
+from kerasgan.paths import for_shell
 
 
 def add_options(command) -> None:
@@ -52,7 +53,7 @@ def _labels(about, options):
     if options.labels:
         raise UserError(f"{name} takes no labels: leave out --labels.")
     if "sample" not in verbs:
-        use = " or ".join(f"kerasgan {command} {options.model} IMAGES" for command in commands_of(verbs))
+        use = " or ".join(f"kerasgan {command} {for_shell(options.model)} IMAGES" for command in commands_of(verbs))
         raise UserError(f"{name} makes no images from nothing: give it images by {use}.")
     return None
 

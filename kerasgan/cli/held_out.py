@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any
 
 from kerasgan import tasks
@@ -34,6 +35,7 @@ class HeldOut:
     ):
         self.trained_on, self.image_shape, self.data_dir, self.task = trained_on, image_shape, data_dir, task
         self.name = name or trained_on.get("name")
+        self.is_given = name is not None
         if self.name is None:
             raise UserError("The model does not say what it was trained on: give --data.")
         only_train = self.name == "digits" or self.name.lower().endswith(".npz")
@@ -56,6 +58,7 @@ class HeldOut:
         """Return the data as a task makes it."""
         from kerasgan import data
 
+        self._check_that_it_is_there()
         height, width, channels = self.image_shape
         return data.load(
             self.name,
@@ -100,6 +103,13 @@ class HeldOut:
         options |= {name: self.trained_on[name] for name in tasks.options_of(task, {}) if name in self.trained_on}
         batches = self.load(task, **options)
         return [images.to_uint8(side).numpy() for side in batches.first(min(n, batches.examples))]
+
+    def _check_that_it_is_there(self):
+        has_place = self.name != "digits" and "version" not in self.trained_on  # as data sets with a name have
+        if has_place and not self.is_given and not os.path.exists(os.path.expanduser(self.name)):
+            raise UserError(
+                f"The model was trained on {self.name}, which is not there: give --data with where it is now."
+            )
 
     def missing(self) -> str:
         """Return why nothing can be measured."""

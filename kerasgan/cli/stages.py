@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 from pathlib import Path
 from typing import Any
 
@@ -67,6 +68,10 @@ class Stage:
     def kept(self) -> dict[str, Any]:
         """Return what of its settings a run has to be resumed with."""
         return {name: value for name, value in self.settings.items() if name not in MAY_CHANGE}
+
+    def place(self) -> str | None:
+        """Return where its data is, from wherever one looks; None for what has no place, such as mnist."""
+        return _place(self.settings["data"])
 
     def plan(self) -> dict[str, Any]:
         """Return how long it trains."""
@@ -149,11 +154,13 @@ def _resumed(about, run, given):
         record = run_folder.read(first_run) if (first_run / "run.json").is_file() else {}
         then = record.get("then", {})
         if then.get("variant") == about.key:
-            second = Stage(
-                about, run, _recorded(run, {**then, "hyperparameters": about.arguments}, given), False, first_run
-            )
+            both = {name: record[name] for name in ("data", "place") if name in record}  # where the data of both is
+            then = {**then, **both, "hyperparameters": about.arguments}
+            second = Stage(about, run, _recorded(run, then, given), False, first_run)
             anew = {name: value for name, value in given.items() if name in MAY_CHANGE}
+            anew |= {"data": second.settings["data"]}
             first = variant(about.starts_from)
+            run_folder.check_resumable(first_run)
             return [Stage(first, first_run, _recorded(first_run, record, anew), True), second]
     run_folder.check_resumable(run)
     record = run_folder.read(run)
@@ -161,11 +168,27 @@ def _resumed(about, run, given):
         raise UserError(f"{run} is a run of {record['variant']}, not of {about.key}.")
     if "settings" not in record:
         raise UserError(f"{run} was not written by kerasgan train: resume it with the script that wrote it.")
-    stage = Stage(about, run, _recorded(run, record, given), resume=True)
+    settings = _recorded(run, record, {name: value for name, value in given.items() if name != "start_from"})
+    stage = Stage(about, run, settings, resume=True)
     stage.settings["task"] = stage.settings["task"] or about.task
     if about.starts_from:
+        stage.settings["start_from"] = given.get("start_from") or stage.settings["start_from"]
         stage.start_from = Path(stage.settings["start_from"] or _first_run(about, run))
+        _check_first_stage(stage, record)
     return [stage]
+
+
+def _check_first_stage(stage, record):
+    """Raise UserError if the run to start from is given anew, and is another one than it was."""
+    was = record.get("started_from_sha256")
+    if was is None or not (stage.start_from / "run.json").is_file():
+        return
+    found = run_folder.read(stage.start_from).get("weights_sha256")
+    if found != was:
+        raise UserError(
+            f"{stage.run} started from weights with the SHA-256 {was}, and those of {stage.start_from} have {found}: "
+            "give the run that it started from."
+        )
 
 
 def _recorded(run, record, given):
@@ -173,12 +196,48 @@ def _recorded(run, record, given):
     before = {**DEFAULTS, **record["settings"]}
     for name, value in given.items():
         value = list(value) if isinstance(value, tuple) else value
-        if name not in MAY_CHANGE and before.get(name) != value:
+        place = name == "data" and (_is_path(value) or _absolute(value) == record.get("place"))
+        if name not in MAY_CHANGE and not place and before.get(name) != value:
             was = before.get(name, record["hyperparameters"].get(name.removeprefix("model.")))
             option = name.removeprefix("model.").replace("_", "-")
             raise UserError(f"{run} was started with --{option} {was}, not {value}: leave the option out to resume it.")
     length = {k: record["plan"][k] for k in ("epochs", "steps") if not {"epochs", "steps"} & set(given)}
-    return {**before, **length, **{k: v for k, v in given.items() if k in MAY_CHANGE}}
+    data = _data_now(run, record, before["data"], given.get("data"))
+    return {**before, **length, **{k: v for k, v in given.items() if k in MAY_CHANGE}, "data": data}
+
+
+def _data_now(run, record, name, given):
+    """Return where the data of a run is now: its digest will tell whether what is given is the same.
+
+    Raises UserError if nothing else is given than where it was, and it is not there.
+    """
+    about, place = record.get("data", {}), record.get("place")
+    if given is not None and given != name and _absolute(given) != place:
+        return given
+    if "place" not in record and about and "version" not in about and name != DEFAULTS["data"]:
+        place = name  # a run of a version that kept no more of it
+    if place is None or _place(name) == place:
+        return name
+    found = next((where for where in (place, name) if _place(where)), None)
+    if found is None:
+        raise UserError(f"{run} was trained on {place}, which is not there: give --data with where it is now.")
+    return found
+
+
+def _absolute(data):
+    return os.path.abspath(os.path.expanduser(data))
+
+
+def _is_path(data):
+    return bool(_place(data)) or os.sep in data or data.endswith(".npz")
+
+
+def _place(data):
+    """Return the absolute path of a folder or an .npz file; None for other data, and for what is not there."""
+    path = _absolute(data)
+    if data != DEFAULTS["data"] and (os.path.isdir(path) or (data.endswith(".npz") and os.path.isfile(path))):
+        return path
+    return None
 
 
 def _first_run(about, run):
@@ -191,7 +250,8 @@ def _default_run(about, given):
     def exists(run):
         return run.exists() or (about.starts_from and _first_run(about, run).exists())
 
-    name = Path(given.get("data", DEFAULTS["data"])).expanduser().resolve().stem
+    data = Path(os.path.realpath(os.path.expanduser(given.get("data", DEFAULTS["data"]))))
+    name = data.stem if data.suffix == ".npz" else data.name
     first = Path("runs") / f"{about.key}-{name}"
     names = [first, *(first.with_name(f"{first.name}-{i}") for i in range(2, 10_000))]
     if given.get("resume"):

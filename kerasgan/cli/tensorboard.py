@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import signal
 import threading
 from pathlib import Path
 
 from kerasgan.cli.options import port, tensorflow
 from kerasgan.errors import UserError
+from kerasgan.paths import for_tensorflow
 
 
 def add_options(command) -> None:
@@ -26,13 +28,14 @@ def serve(options: argparse.Namespace) -> int:
     board = program.TensorBoard()
     given = [] if options.port is None else ["--port", str(options.port)]
     # The loader in Python is fast enough for a run, and the other one would print a note about itself.
-    board.configure(["tensorboard", "--logdir", str(folder), "--load_fast", "false", *given])
+    board.configure(["tensorboard", f"--logdir={for_tensorflow(folder)}", "--load_fast", "false", *given])
     try:
         address = board.launch()
     except program.TensorBoardServerException as error:
         raise UserError(f"{error.msg}: choose another --port.") from None
     print(f"TensorBoard shows {folder} at {address} until Ctrl-C.", flush=True)
     try:
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # here it is the way to end, and no interruption
         threading.Event().wait()
     except KeyboardInterrupt:
         print()

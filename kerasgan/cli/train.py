@@ -8,12 +8,13 @@ import shlex
 import sys
 from pathlib import Path
 
-from kerasgan import tasks
+from kerasgan import run_folder, tasks
 from kerasgan.cli.held_out import FEATURES_HELP, HeldOut
 from kerasgan.cli.options import devices, names, positive, seed, size, tensorflow
 from kerasgan.cli.stages import FILLED_IN, offered, stages
 from kerasgan.cli.variants import variant
 from kerasgan.errors import UserError
+from kerasgan.paths import for_shell
 
 PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
 SAMPLES = 2000  # that --evaluate-every measures
@@ -23,7 +24,8 @@ TYPES = {"labels": positive, "normal": names, "domain_labels": names, "scale": p
 def add_options(command, variant):
     command.description = f"{variant.summary} {variant.paper}"
     data = command.add_argument_group("data")
-    data.add_argument("--data", help="digits, a tensorflow-datasets name such as mnist, a folder, or an .npz (digits)")
+    what = "digits, a tensorflow-datasets name such as mnist, a folder, or an .npz (digits)"
+    data.add_argument("--data", type=_name, help=what)
     data.add_argument("--data-dir", help="where tensorflow-datasets keeps its data")
     data.add_argument("--image-size", type=size, help="32, or 96x64 for height x width (the data's, 64 for a folder)")
     data.add_argument("--channels", type=int, choices=(1, 3, 4), help="grey, colour, or colour and alpha (the data's)")
@@ -45,7 +47,7 @@ def add_options(command, variant):
     length.add_argument("--steps", type=positive, help=f"training steps, instead of epochs{each}")
     training.add_argument("--batch-size", type=positive, help=f"images in a minibatch ({variant.batch_size})")
     training.add_argument("--seed", type=seed, help="fixes weights, noise and order (0)")
-    training.add_argument("--run", type=Path, help=f"folder for what is written (runs/{variant.key}-DATA)")
+    training.add_argument("--run", type=_folder, help=f"folder for what is written (runs/{variant.key}-DATA)")
     if variant.starts_from:
         training.add_argument(
             "--start-from",
@@ -78,15 +80,36 @@ def add_options(command, variant):
         model.add_argument(option, dest=f"model.{name}", help=f"{variant.help[name]} ({shown})", **given)
 
 
+def _folder(text):
+    return Path(os.path.expanduser(_name(text)))
+
+
+def _name(text):
+    """Return a name as it is; one that begins with ~ and is nobody's home, as a path that is not taken for a home."""
+    return os.path.abspath(text) if text.startswith("~") and os.path.expanduser(text) == text else text
+
+
 def train(options: argparse.Namespace) -> int:
     """Train a variant; everything it needs to be resumed is in the run folder's run.json."""
     given = {k: v for k, v in vars(options).items() if k not in ("command", "command_name", "variant")}
-    *before, last = stages(variant(options.variant), given)
+    about = variant(options.variant)
+    while True:
+        planned = stages(about, given)
+        try:
+            return _fit_all(planned)
+        except run_folder.Taken as error:
+            if "run" in given or error.run != planned[0].run:
+                raise
+            print(f"Another process has just begun {for_shell(error.run)}: this one takes the next number.", flush=True)
+
+
+def _fit_all(planned):
+    *before, last = planned
     if before:
         _prepared(last)  # what is wrong with it is said now, and not after hours of the first stage
     for stage in before:
         model, finished, _ = _fit(stage)
-        steps = f"{int(model.step.numpy())} steps of the first stage are done, in {stage.run}"
+        steps = f"{int(model.step.numpy())} steps of the first stage are done, in {for_shell(stage.run)}"
         print(f"\n{steps}{'' if finished else '; go on with --resume'}", flush=True)
         if not finished:
             return 0
@@ -97,14 +120,17 @@ def train(options: argparse.Namespace) -> int:
 
 def _fit(stage):
     """Train one stage. Returns the model, whether it took all of its steps, and the epochs that they are."""
-    tf = tensorflow()
+    tensorflow()
     from kerasgan import callbacks
 
     about, run, settings = stage.variant, stage.run, stage.settings
     model, batches, epochs, steps = _prepared(stage)
-    print(f"Training {about.name} on {settings['data']} for {epochs} epochs. Pictures: {run}/snapshots", flush=True)
-    if stage.start_from and not tf.train.latest_checkpoint(str(run / "checkpoints")):
+    data, pictures = for_shell(settings["data"]), for_shell(run / "snapshots")
+    print(f"Training {about.name} on {data} for {epochs} epochs. Pictures: {pictures}", flush=True)
+    started = {}
+    if stage.start_from and not callbacks.newest(run / "checkpoints"):
         model.start_from(callbacks.restore(stage.start_from))
+        started = {"started_from_sha256": run_folder.read(stage.start_from).get("weights_sha256")}
     watching = callbacks.standard(
         run,
         batches,
@@ -116,6 +142,8 @@ def _fit(stage):
         settings=stage.kept(),
         plan=stage.plan(),
         command=shlex.join(["kerasgan", *sys.argv[1:]]),
+        place=stage.place(),
+        **started,
         **({"then": stage.then} if stage.then else {}),
     )
     if settings["steps"]:
@@ -219,24 +247,24 @@ def _strategy(tf, devices, xla, batch_size):
 
 def _print_what_was_written(run, model, epochs, settings):
     last = max((run / "snapshots").glob("*.png"))
-    print(f"\n{int(model.step.numpy())} steps done. In {run}:")
+    print(f"\n{int(model.step.numpy())} steps done. In {for_shell(run)}:")
     print(f"  {last.relative_to(run)}, timeline.mp4, timeline.gif    what it makes, and how it learnt to")
     print("  losses.png, history.csv                        its losses")
     print("  saved_model/                                   the model, for kerasgan.load() and tf.saved_model.load()")
     print("Next:")
     print(f"  {_use(run, model.endpoints(), settings)}")
-    print(f"  kerasgan tensorboard {run}")
+    print(f"  kerasgan tensorboard {for_shell(run)}")
     more = "" if "total_steps" in model.hyperparameters else f" --epochs {2 * epochs}"
-    print(f"  kerasgan train {model.describe()['variant']} --run {run} --resume{more}")
+    print(f"  kerasgan train {model.describe()['variant']} --run {for_shell(run)} --resume{more}")
 
 
 def _use(run, verbs, settings):
     """Return a command that uses what was trained, on the data that it was trained on if it needs images."""
     if "sample" in verbs:
-        return f"kerasgan generate {run} -n 64 --seed 0 -o {run}/samples.png"
-    images = settings["data"]
+        return f"kerasgan generate {for_shell(run)} -n 64 --seed 0 -o {for_shell(run / 'samples.png')}"
+    images = for_shell(settings["data"])
     if settings["halves"]:
         images += " --half right" if settings["right_to_left"] else " --half left"
     if "translate" in verbs:
-        return f"kerasgan translate {run} {images} -o {run}/translated.png"
-    return f"kerasgan reconstruct {run} {images} -o {run}/reconstructed.png"
+        return f"kerasgan translate {for_shell(run)} {images} -o {for_shell(run / 'translated.png')}"
+    return f"kerasgan reconstruct {for_shell(run)} {images} -o {for_shell(run / 'reconstructed.png')}"

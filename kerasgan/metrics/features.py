@@ -16,6 +16,7 @@ from PIL import Image
 from kerasgan import run_folder
 from kerasgan.data.files import with_channels
 from kerasgan.errors import UserError
+from kerasgan.paths import for_tensorflow
 
 SHIPPED = Path(__file__).parents[2] / "saved_models"
 RESIZER = "bicubic, antialiased"
@@ -98,7 +99,7 @@ def feature_network(which: str | os.PathLike | keras.Model = "mnist") -> Feature
 
 
 def _of_saved_model(path):
-    module = tf.saved_model.load(str(path))
+    module = tf.saved_model.load(for_tensorflow(path))
     if not (path / "kerasgan.json").is_file():
         return _of_signature(module, "serving_default", path.name)
     about = run_folder.about_model(path)
