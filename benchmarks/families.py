@@ -130,7 +130,7 @@ def page(results: dict) -> str:
         "",
         f"Each was trained on the 60,000 images of MNIST for about {seconds:,.0f} seconds of one processor core: as",
         f"many steps as were planned for that. All have about as many weights. {N:,} samples of each are compared with",
-        f"{N:,} test images, by the features of the classifier in `saved_models/`; of as few images the distance is",
+        f"{N:,} test images, by the features of the classifier in `kerasgan/metrics`; of as few images the distance is",
         "larger than of 10,000. The last row is of training images in the place of samples: nothing can be expected to",
         "do better. Seconds of training and of sampling are those that the core worked.",
         "",

@@ -8,6 +8,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from kerasgan import trained_models
 from kerasgan.errors import UserError
 
 if TYPE_CHECKING:
@@ -96,16 +97,28 @@ def write_table(path: Path, rows: list[dict]) -> None:
 
 
 def saved_model(path: str | os.PathLike) -> Path:
-    """Return the folder of the SavedModel of a run, or `path` if it is one. Raises UserError if there is none."""
+    """Return the folder of the SavedModel of a run, `path` if it is one, or that of the trained model of this name.
+
+    A path that exists goes before a name. Raises UserError if there is none.
+    """
     given = Path(path).expanduser()
     for folder in (given / "saved_model", given):
         if (folder / "saved_model.pb").is_file() and (folder / "kerasgan.json").is_file():
             return folder
     if not given.exists():
-        raise UserError(f"There is no {given}: give a run folder or a SavedModel that kerasgan wrote.")
+        if str(given) in trained_models.trained_models():
+            return trained_models.folder(str(given))
+        raise UserError(
+            f"There is no {given}{trained_models.meant(given)}: give a run folder, a SavedModel that kerasgan wrote, "
+            "or the name of a trained model (kerasgan list --trained)."
+        )
     if (given / "run.json").is_file():
         raise UserError(f"The run {given} has not ended, so it has no SavedModel yet: continue it with --resume.")
-    raise UserError(f"{given} is neither a run folder nor a SavedModel that kerasgan wrote.")
+    hides = str(given) in trained_models.trained_models()
+    raise UserError(
+        f"{given} is neither a run folder nor a SavedModel that kerasgan wrote"
+        + (", and hides the trained model of that name: rename it, or work in another folder." if hides else ".")
+    )
 
 
 def about_model(folder: Path) -> dict[str, Any]:

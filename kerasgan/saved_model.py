@@ -112,5 +112,8 @@ class LiveModel:
 
 
 def load(path: str | os.PathLike) -> LoadedModel:
-    """Load the SavedModel of a run folder, or a SavedModel folder. Raises UserError if there is none."""
+    """Load the SavedModel of a run folder, a SavedModel folder, or the trained model of a name: load("dcgan_mnist").
+
+    A trained model that is not here is downloaded, once. Raises UserError if there is none, or if it cannot be had.
+    """
     return LoadedModel(run_folder.saved_model(path))

@@ -80,7 +80,16 @@ def kerasgan(*arguments, **kwargs):
 
 
 @pytest.mark.parametrize(
-    "arguments", [["--help"], ["list"], ["list", "--json"], ["train", "dcgan", "--help"], ["score", "--help"]], ids=str
+    "arguments",
+    [
+        ["--help"],
+        ["list"],
+        ["list", "--json"],
+        ["list", "--trained"],
+        ["train", "dcgan", "--help"],
+        ["score", "--help"],
+    ],
+    ids=str,
 )
 def test_help_and_lists_do_not_import_tensorflow(arguments):
     script = (

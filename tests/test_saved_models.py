@@ -11,7 +11,7 @@ from kerasgan import data
 from kerasgan.models import MODELS
 
 FOLDER = Path(__file__).parents[1] / "saved_models"
-SHIPPED = sorted(file.parent for file in FOLDER.glob("*/kerasgan.json") if file.parent.name != "mnist_classifier")
+SHIPPED = sorted(file.parent for file in FOLDER.glob("*/kerasgan.json"))
 NAMES = [folder.name for folder in SHIPPED]
 
 

@@ -110,8 +110,9 @@ def parser(arguments: list[str]) -> Parser:
     root.add_argument("--version", action="version", version=f"kerasgan {__version__}")
     commands = root.add_subparsers(dest="command_name", required=True, metavar="COMMAND", parser_class=Parser)
 
-    command = commands.add_parser("list", help="what can be trained")
+    command = commands.add_parser("list", help="what can be trained, and what is trained")
     command.set_defaults(command=list_variants)
+    command.add_argument("--trained", action="store_true", help="the trained models, which can be used by name")
     command.add_argument("--json", action="store_true", help="for programs")
 
     command = commands.add_parser("train", help="train a variant on images")

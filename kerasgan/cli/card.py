@@ -29,7 +29,7 @@ HEAD = f"""\
 
 One row for each variant, from its card.json. Written by `kerasgan card`, not by hand.
 
-Samples are measured with the MNIST classifier in `saved_models/`: MNIST-FID is the Frechet distance of its features,
+Samples are measured with the MNIST classifier in `kerasgan/metrics`: MNIST-FID is the Frechet distance of its features,
 KID their kernel distance, precision and recall are of 5 neighbours. There are {evaluate.SAMPLES:,} in each of three
 draws, against the 10,000 test images; ± is the spread over draws. The row of real images is what as many training
 images reach: the floor. Where there are fewer, n says so, and the distance cannot be set beside the others: the fewer,

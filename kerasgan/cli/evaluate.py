@@ -9,7 +9,7 @@ from typing import Any
 
 from kerasgan import run_folder, tasks
 from kerasgan.cli.held_out import FEATURES_HELP, HeldOut
-from kerasgan.cli.options import names, positive, tensorflow
+from kerasgan.cli.options import MODEL, names, positive, tensorflow
 from kerasgan.errors import UserError
 
 SAMPLES = 10_000  # in each draw, unless another number is asked for
@@ -18,7 +18,7 @@ SAMPLES = 10_000  # in each draw, unless another number is asked for
 def add_options(command) -> None:
     command.set_defaults(command=evaluate)
     command.description = "Measure what a trained model can do, on images that it did not learn from."
-    command.add_argument("model", metavar="RUN_OR_SAVED_MODEL", help="a run folder, or a SavedModel of kerasgan")
+    command.add_argument("model", **MODEL)
     command.add_argument("--data", help="a data set's name, a folder, an .npz, or digits (what it was trained on)")
     command.add_argument("--data-dir", help="where tensorflow-datasets keeps its data")
     command.add_argument("--split", help="of the data (test; train for digits and .npz files, which have no other)")

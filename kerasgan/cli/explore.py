@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from kerasgan import run_folder
 from kerasgan.cli import figures, outputs, pictures, points
-from kerasgan.cli.options import Parser, positive, seed, tensorflow
+from kerasgan.cli.options import MODEL, Parser, positive, seed, tensorflow
 from kerasgan.errors import UserError, one_line
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ SHOWN = 5  # samples beside their neighbours, and as many that are closest to th
 def add_options(command: argparse.ArgumentParser) -> None:
     """Add a command for each thing that can be done with latents."""
     command.description = "Look at what the latents of a trained model mean."
-    command.add_argument("model", metavar="RUN_OR_SAVED_MODEL", help="a run folder, or a SavedModel of kerasgan")
+    command.add_argument("model", **MODEL)
     things = command.add_subparsers(dest="thing", required=True, metavar="COMMAND", parser_class=Parser)
 
     one = _thing(things, "interpolate", interpolate, "pictures on the way from each latent to the next")

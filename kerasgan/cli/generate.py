@@ -6,7 +6,7 @@ import argparse
 
 from kerasgan import run_folder
 from kerasgan.cli import outputs
-from kerasgan.cli.options import labels, positive, seed, tensorflow
+from kerasgan.cli.options import MODEL, labels, positive, seed, tensorflow
 from kerasgan.cli.verbs import commands_of
 from kerasgan.errors import UserError
 from kerasgan.paths import for_shell
@@ -14,7 +14,7 @@ from kerasgan.paths import for_shell
 
 def add_options(command) -> None:
     command.set_defaults(command=generate)
-    command.add_argument("model", metavar="RUN_OR_SAVED_MODEL", help="a run folder, or a SavedModel of kerasgan")
+    command.add_argument("model", **MODEL)
     command.add_argument("-n", type=positive, default=64, help="how many images")
     command.add_argument("--seed", type=seed, default=0, help="same seed, same images")
     command.add_argument("--labels", type=labels, help="0,1,2: what to make, for models that take labels")

@@ -9,6 +9,11 @@ import sys
 
 from kerasgan.errors import UserError, nearest
 
+MODEL = {
+    "metavar": "RUN_OR_SAVED_MODEL",
+    "help": "a run folder, a SavedModel of kerasgan, or the name of a trained model: kerasgan list --trained",
+}
+
 
 class Parser(argparse.ArgumentParser):
     """Says in one line what is wrong, with the nearest name, instead of printing the usage."""

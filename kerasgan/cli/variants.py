@@ -10,6 +10,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+from kerasgan.cli.trained_models import list_trained
 from kerasgan.models import CLASSES
 
 PACKAGE = Path(__file__).parents[1]
@@ -68,7 +69,9 @@ def _constants(cls):
 
 
 def list_variants(options: argparse.Namespace) -> int:
-    """Print the variants, for people or as JSON."""
+    """Print the variants, or with --trained the trained models, for people or as JSON."""
+    if options.trained:
+        return list_trained(options.json)
     variants = [variant(key) for key in CLASSES]
     if options.json:
         fields = ("key", "name", "summary", "paper", "takes", "task", "starts_from", "batch_size", "arguments")

@@ -8,7 +8,7 @@ from collections import Counter
 
 from kerasgan import run_folder
 from kerasgan.cli import outputs, pictures
-from kerasgan.cli.options import tensorflow
+from kerasgan.cli.options import MODEL, tensorflow
 from kerasgan.cli.variants import variants_with
 from kerasgan.errors import UserError, one_line
 
@@ -56,7 +56,7 @@ def _command(commands, name, function, summary):
     command = commands.add_parser(name, help=summary)
     command.set_defaults(command=function)
     command.description = f"{summary[0].upper()}{summary[1:]}."
-    command.add_argument("model", metavar="RUN_OR_SAVED_MODEL", help="a run folder, or a SavedModel of kerasgan")
+    command.add_argument("model", **MODEL)
     command.add_argument(
         "images", metavar="IMAGES", nargs="+", help="pictures, folders, .npz with images, digits, or a data set's name"
     )

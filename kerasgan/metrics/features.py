@@ -13,12 +13,11 @@ import numpy as np
 import tensorflow as tf
 from PIL import Image
 
-from kerasgan import run_folder
+from kerasgan import run_folder, trained_models
 from kerasgan.data.files import with_channels
 from kerasgan.errors import UserError
 from kerasgan.paths import for_tensorflow
 
-SHIPPED = Path(__file__).parents[2] / "saved_models"
 RESIZER = "bicubic, antialiased"
 BATCH = 250
 
@@ -69,22 +68,17 @@ def fitted(images: np.ndarray, image_shape: tuple[int | None, int | None, int]) 
 def feature_network(which: str | os.PathLike | keras.Model = "mnist") -> FeatureNetwork:
     """Return the network that images are measured with.
 
-    which: `mnist`, the classifier in saved_models/; `inception`, Inception v3 on ImageNet, whose weights Keras
-        downloads; the folder of a SavedModel; a .keras file; or a Keras model. A SavedModel of kerasgan gives its verb
-        `features`, or else `classify`; of another one, serving_default is taken, which has to have one input and one
-        output. Networks of float inputs get [-1, 1], those of uint8 0 to 255.
+    which: `mnist`, the classifier in this folder; `inception`, Inception v3 on ImageNet, whose weights Keras
+        downloads; the folder of a SavedModel; the name of a trained model; a .keras file; or a Keras model. A
+        SavedModel of kerasgan gives its verb `features`, or else `classify`; of another one, serving_default is taken,
+        which has to have one input and one output. Networks of float inputs get [-1, 1], those of uint8 0 to 255.
 
     Raises UserError if there is no such network, or one that does not take images.
     """
     if isinstance(which, keras.Model):
         return _of_keras(which, which.name)
     if which == "mnist":
-        if not (SHIPPED / "mnist_classifier").is_dir():
-            raise UserError(
-                f"There is no {SHIPPED / 'mnist_classifier'}, which a clone of the repository has: give another "
-                "network as --features, or train it by python zoo/mnist_classifier/train.py."
-            )
-        return _of_saved_model(SHIPPED / "mnist_classifier")
+        return _of_saved_model(trained_models.folder("mnist_classifier"))
     if which == "inception":
         return _inception()
     path = Path(which).expanduser()
@@ -93,6 +87,8 @@ def feature_network(which: str | os.PathLike | keras.Model = "mnist") -> Feature
     for folder in (path / "saved_model", path):
         if (folder / "saved_model.pb").is_file():
             return _of_saved_model(folder)
+    if not path.exists() and str(path) in trained_models.trained_models():
+        return _of_saved_model(trained_models.folder(str(path)))
     raise UserError(
         f"There is no network {which} to measure with: give mnist, inception, a SavedModel or a .keras file."
     )

@@ -29,7 +29,7 @@ def classifier(image_shape, classes):
     return keras.Model(image, logits), keras.Model(image, features)
 
 
-def main(name="mnist", to="saved_models/mnist_classifier", epochs=12, batch_size=128):
+def main(name="mnist", to="kerasgan/metrics/mnist_classifier", epochs=12, batch_size=128):
     run_folder.check_new(to)
     keras.utils.set_random_seed(0)
     train = data.load(name, task="labelled", image_size=(28, 28), channels=1)
@@ -56,5 +56,5 @@ def main(name="mnist", to="saved_models/mnist_classifier", epochs=12, batch_size
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--to", type=Path, default="saved_models/mnist_classifier")
+    parser.add_argument("--to", type=Path, default="kerasgan/metrics/mnist_classifier")
     main(to=parser.parse_args().to)
