@@ -9,6 +9,8 @@ import sys
 
 from kerasgan.errors import UserError, nearest
 
+FEATURES_HELP = "what samples are measured with: mnist, inception, a SavedModel or a .keras"
+
 
 class Parser(argparse.ArgumentParser):
     """Says in one line what is wrong, with the nearest name, instead of printing the usage."""

@@ -6,8 +6,8 @@ import argparse
 import math
 from collections import Counter
 
-from kerasgan import run_folder
-from kerasgan.cli import outputs, pictures
+from kerasgan import given, run_folder
+from kerasgan.cli import outputs
 from kerasgan.cli.options import tensorflow
 from kerasgan.cli.variants import variants_with
 from kerasgan.errors import UserError
@@ -211,23 +211,23 @@ class _Job:
         self.about = run_folder.about_model(run_folder.saved_model(options.model))
         self.variant = self.about["variant"]
         self.verb = self._verb(options.command_name, verb)
-        pictures.check(options.images)
+        given.check(options.images)
 
         tensorflow()
         from kerasgan.saved_model import load
 
         self.model = load(options.model)
         self.image_shape = self.model.image_shape(self.verb)
-        self.pictures = pictures.named(options.images, self.image_shape, options.data_dir, options.split)
+        self.pictures = given.named(options.images, self.image_shape, options.data_dir, options.split)
         if self.to is not None:
-            pictures.check_that_they_stay(self.pictures, self.to)
+            outputs.check_that_they_stay(self.pictures, self.to)
 
     def answers(self, most=None):
         """Yield pictures, their images as the model takes them, and what it answers, block by block."""
         import tensorflow as tf
 
         ask = getattr(self.model, self.verb)
-        for found, images in pictures.blocks(self.pictures, self.image_shape, self.half, self.variant, most):
+        for found, images in given.blocks(self.pictures, self.image_shape, self.half, self.variant, most):
             try:
                 yield found, images, ask(images=images)
             except tf.errors.ResourceExhaustedError:
