@@ -44,6 +44,8 @@ def __getattr__(name):
     """Import a part when it is first asked for: TensorFlow takes seconds, and `kerasgan list` does not need it."""
     if name in _SUBMODULES:
         return importlib.import_module(f"kerasgan.{name}")
+    if name == "GenerativeModel":
+        return importlib.import_module("kerasgan.model").GenerativeModel
     if name == "load":
         return importlib.import_module("kerasgan.saved_model").load
     if name == "restore":

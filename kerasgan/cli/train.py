@@ -11,9 +11,9 @@ from pathlib import Path
 from kerasgan import tasks
 from kerasgan.cli.options import FEATURES_HELP, devices, names, positive, seed, size, tensorflow
 from kerasgan.cli.stages import FILLED_IN, offered, stages
-from kerasgan.cli.variants import variant
 from kerasgan.errors import UserError
 from kerasgan.held_out import HeldOut
+from kerasgan.variants import variant
 
 PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
 SAMPLES = 2000  # that --evaluate-every measures

@@ -9,8 +9,8 @@ from collections import Counter
 from kerasgan import given, run_folder
 from kerasgan.cli import outputs
 from kerasgan.cli.options import tensorflow
-from kerasgan.cli.variants import variants_with
 from kerasgan.errors import UserError
+from kerasgan.variants import variants_with
 
 COMMANDS = {  # the verbs of each command: the first that a model has is what the command does
     "translate": ("translate", "translate_back"),
