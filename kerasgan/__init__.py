@@ -3,11 +3,24 @@
 from __future__ import annotations
 
 import importlib
+import sys
 from importlib.metadata import version
 
 __version__ = version("kerasgan")
 
-_SUBMODULES = ("callbacks", "data", "evaluation", "images", "latent", "layers", "losses", "metrics", "models")
+_SUBMODULES = (
+    "callbacks",
+    "data",
+    "evaluation",
+    "explore",
+    "film",
+    "images",
+    "latent",
+    "layers",
+    "losses",
+    "metrics",
+    "models",
+)
 
 
 def versions() -> dict[str, str]:
@@ -31,6 +44,8 @@ def __getattr__(name):
     """Import a part when it is first asked for: TensorFlow takes seconds, and `kerasgan list` does not need it."""
     if name in _SUBMODULES:
         return importlib.import_module(f"kerasgan.{name}")
+    if name == "GenerativeModel":
+        return importlib.import_module("kerasgan.model").GenerativeModel
     if name == "load":
         return importlib.import_module("kerasgan.saved_model").load
     if name == "restore":
@@ -38,3 +53,16 @@ def __getattr__(name):
     if name == "show":
         return importlib.import_module("kerasgan.notebook").show
     raise AttributeError(f"module 'kerasgan' has no attribute {name!r}")
+
+
+def _shown_in_jupyter(shell) -> None:
+    """Let a notebook show data and trained models as pictures; their classes are named, and not imported, for it."""
+    formatter = shell.display_formatter.ipython_display_formatter
+    for module, name in (("kerasgan.data.batches", "Batches"), ("kerasgan.saved_model", "LoadedModel")):
+        formatter.for_type_by_name(
+            module, name, lambda shown: importlib.import_module("kerasgan.notebook").display(shown)
+        )
+
+
+if (_ipython := sys.modules.get("IPython")) and (_shell := _ipython.get_ipython()):
+    _shown_in_jupyter(_shell)

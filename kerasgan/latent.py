@@ -71,6 +71,21 @@ def check_label(about: dict[str, Any], label: int | None) -> None:
         raise UserError(f"{about['variant']} knows labels 0 to {classes - 1}, not {label}.")
 
 
+def check_samples(about: dict[str, Any]) -> None:
+    """Raise UserError unless a model with this kerasgan.json draws samples."""
+    if "sample" not in about["verbs"]:
+        raise UserError(f"{about['variant']} draws no samples: it has {', '.join(about['verbs'])}.")
+
+
+def check_projects(about: dict[str, Any], latent_dim: int) -> None:
+    """Raise UserError for a model to which there is no way from an image: without encoder, and of many latents."""
+    if "encode" not in about["verbs"] and latent_dim > MOST:
+        raise UserError(
+            f"{about['variant']} has no encoder, and with its {latent_dim} latents, least squares take as many "
+            f"pictures at each step: they are for models of up to {MOST}."
+        )
+
+
 def encode(model: Any, images: np.ndarray) -> np.ndarray:
     """Return the latents of uint8 images[n, height, width, channel], float32 [n, latent_dim].
 

@@ -36,13 +36,20 @@ class GenerativeModel(keras.Model):
         call         inference (already written for whatever has a `generator`)
 
     and inherits loss scaling, replicas, counted noise, epoch means of the losses, saving, and export.
-    Images are NHWC float32 in [-1, 1] in here, and uint8 outside.
+    Images are NHWC float32 in [-1, 1] in here, and uint8 outside. Where a variant's docstring says nothing else of
+    them, these arguments of its constructor mean:
+
+    image_shape: height, width and channels of the images
+    latent_dim: numbers that one image is made from
+    classes: number of labels, which are 0, 1, ...
+    width: channels at half of the image size, doubled at each halving up to eightfold
     """
 
     paper = ""  # where the equations come from
     takes = "images"  # what a batch holds: see kerasgan.data
     task = ""  # what data is made into for it on the command line, if not what it `takes`: see kerasgan.tasks
     starts_from = ""  # the variant that is trained first, and whose networks this one starts with
+    verbs = ("sample", "decode")  # what its SavedModel can do, the main verb first: the names of endpoints()
     reports = {}  # what train_step returns: {name: the one player whose loss it is or is part of, or None}
     judges_in = "probabilities"  # what judge() returns: these, or a critic's "scores", which have no scale
     batch_size = 64  # the paper's minibatch
@@ -187,6 +194,7 @@ class GenerativeModel(keras.Model):
         last_losses = vars(self)["last_losses"] = {}
         gradient_norms = vars(self)["gradient_norms"] = {}
         self._check_movers()
+        self._check_verbs()
         self._means = {name: keras.metrics.Mean(name=name) for name in self.reports}
         self.optimizers = {}
         for name, (optimizer, *_) in players.items():
@@ -358,6 +366,13 @@ class GenerativeModel(keras.Model):
                 found = " and ".join(movers[id(w)]) or "no player"
                 raise UserError(f"{w.path} is moved by {found}; it needs exactly one.")
 
+    def _check_verbs(self) -> None:
+        if (found := tuple(self.endpoints())) != tuple(self.verbs):
+            raise UserError(
+                f"{type(self).__name__} says verbs = {tuple(self.verbs)}, and its endpoints() are {found}: the command "
+                "line goes by the one, and a SavedModel by the other, so let them be the same."
+            )
+
     def _check_can_evaluate(self) -> None:
         if type(self).test_step is keras.Model.test_step:
             raise UserError(
@@ -397,6 +412,8 @@ class GenerativeModel(keras.Model):
 
 class LabelledModel(GenerativeModel):
     """A model that makes images of a label, 0 to `classes` - 1: call((latents, labels))."""
+
+    verbs = ("sample", "sample_labelled", "decode")
 
     def prior(self, n, seed=None):
         """Draw n latents; their labels go round through the classes."""

@@ -1,22 +1,17 @@
-"""Pictures in Jupyter: kerasgan.show(images), and what shows itself there."""
+"""Pictures in Jupyter: kerasgan.show(), and what data and trained models look like there."""
 
 from __future__ import annotations
 
-import base64
-import functools
-import html
-import io
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from PIL import Image
 
 from kerasgan import images
+from kerasgan.data.batches import Batches
 from kerasgan.errors import UserError
-
-if TYPE_CHECKING:
-    from kerasgan.data.batches import Batches
-    from kerasgan.saved_model import LoadedModel
+from kerasgan.pictures import Picture
+from kerasgan.saved_model import LoadedModel
 
 MOST = 100  # images that are shown of a stack
 COLUMNS = 8
@@ -25,56 +20,22 @@ _SIDE = 600  # pixels that the longer side of a small picture is enlarged to, at
 _TOLERANCE = 1e-3  # of rounding, around [-1, 1]
 
 
-class Picture:
-    """A picture that Jupyter shows, above its caption. `image` is the same as a Pillow image."""
-
-    def __init__(self, pixels: np.ndarray, caption: str | None = None):
-        self.caption = caption
-        picture = images.to_pil(pixels)
-        factor = max(1, _SIDE // max(picture.size))
-        self.image: Image.Image = picture.resize([side * factor for side in picture.size], Image.Resampling.NEAREST)
-
-    def __repr__(self):
-        width, height = self.image.size
-        return f"<picture of {width} x {height} pixels{f': {self.caption}' if self.caption else ''}>"
-
-    def _repr_png_(self) -> bytes:
-        file = io.BytesIO()
-        self.image.save(file, format="PNG")
-        return file.getvalue()
-
-    def _repr_html_(self) -> str | None:
-        if not self.caption:
-            return None
-        source = f"data:image/png;base64,{base64.b64encode(self._repr_png_()).decode()}"
-        caption = html.escape(self.caption)
-        return f'<figure><img src="{source}" alt="{caption}"><figcaption>{caption}</figcaption></figure>'
-
-
-class ShowsItself:
-    """What Jupyter shows by the picture that its method `picture` returns; by its text, where that is None."""
-
-    def _repr_png_(self) -> bytes | None:
-        return self._picture and self._picture._repr_png_()
-
-    def _repr_html_(self) -> str | None:
-        return self._picture and self._picture._repr_html_()
-
-    @functools.cached_property
-    def _picture(self) -> Picture | None:
-        """Made once: Jupyter asks for every format."""
-        return self.picture()
-
-
 def show(shown: Any, caption: str | None = None) -> Picture:
     """Return images as one picture, which Jupyter shows; small pixels are enlarged without smoothing.
 
     shown: uint8, or floats in [-1, 1]: one image[height, width, channel], images[n, height, width, channel] of which
-        the first 100 are shown, or a grid[row, column, height, width, channel]; with 1, 3 or 4 channels
+        the first 100 are shown, or a grid[row, column, height, width, channel]; with 1, 3 or 4 channels. Or data from
+        kerasgan.data, of which the first examples are shown; or what kerasgan.load() returns: samples of it
     caption: what it shows, to be written below it
 
-    Raises UserError for what is no image.
+    Raises UserError for what is no image, and for a model that makes no samples, or takes long to each.
     """
+    if isinstance(shown, Batches):
+        return examples(shown)
+    if isinstance(shown, LoadedModel):
+        if (picture := samples(shown)) is None:
+            raise UserError(f"{shown!r} draws nothing unasked: show what one of these returns.")
+        return picture
     try:
         array = np.asarray(shown)
     except ValueError:
@@ -86,12 +47,29 @@ def show(shown: Any, caption: str | None = None) -> Picture:
             "front for several images, or rows x columns for a grid of them."
         )
     if array.ndim == 3:
-        return Picture(array, caption)
+        return _enlarged(array, caption)
     if array.ndim == 4:
         if len(array) > MOST:
             caption = " ".join(filter(None, [caption, f"The first {MOST} of {len(array):,} images."]))
         array = images.near_square(array[:MOST])
-    return Picture(images.grid(array), caption)
+    return _enlarged(images.grid(array), caption)
+
+
+def display(shown: Batches | LoadedModel) -> None:
+    """Show data or a trained model in Jupyter: its picture if it has one, and its text otherwise."""
+    from IPython.display import display
+
+    picture = examples(shown) if isinstance(shown, Batches) else samples(shown)
+    if picture is None:
+        print(repr(shown))
+    else:
+        display(picture)
+
+
+def _enlarged(pixels: np.ndarray, caption: str | None) -> Picture:
+    picture = images.to_pil(pixels)
+    factor = max(1, _SIDE // max(picture.size))
+    return Picture(picture.resize([side * factor for side in picture.size], Image.Resampling.NEAREST), caption)
 
 
 def _uint8(array: np.ndarray) -> np.ndarray:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import tensorflow as tf
 
-from kerasgan import notebook, run_folder
+from kerasgan import run_folder
 from kerasgan.errors import UserError
 from kerasgan.paths import for_tensorflow
 
@@ -43,13 +43,11 @@ def write(
     (Path(path) / "kerasgan.json").write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
 
 
-class LoadedModel(notebook.ShowsItself):
+class LoadedModel:
     """A SavedModel whose verbs are methods from arrays to arrays, and whose kerasgan.json is `about`.
 
     model = kerasgan.load("runs/dcgan-digits")
     model.sample(n=64, seed=0)  # uint8[64, height, width, channel]
-
-    Jupyter shows samples, if it makes some in a few seconds.
     """
 
     def __init__(self, path: Path):
@@ -64,10 +62,6 @@ class LoadedModel(notebook.ShowsItself):
 
     def __repr__(self):
         return f"<{self.about['variant']} that can {', '.join(self.about['verbs'])}>"
-
-    def picture(self) -> notebook.Picture | None:
-        """Return samples as a picture; None if it makes none, or takes many steps to each."""
-        return notebook.samples(self)
 
     def image_shape(self, verb: str) -> tuple[int | None, int | None, int]:
         """Return height, width and channels of the images that a verb takes; None where any number will do."""

@@ -21,10 +21,11 @@ from conftest import SMALL
 from PIL import Image
 
 from kerasgan import run_folder
-from kerasgan.cli import main, stages, variant
+from kerasgan.cli import main, stages
 from kerasgan.cli.stages import FILLED_IN
 from kerasgan.errors import UserError
 from kerasgan.models import MODELS
+from kerasgan.variants import variant
 
 KERASGAN = [sys.executable, "-m", "kerasgan.cli"]
 

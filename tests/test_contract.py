@@ -370,7 +370,7 @@ def test_sampling_more_than_a_block_starts_with_the_same_images(key, tmp_path):
 
 @every_variant
 def test_command_line_knows_every_argument(key):
-    from kerasgan.cli import variant
+    from kerasgan.variants import variant
 
     about = variant(key)
     signature = inspect.signature(MODELS[key].__init__).parameters

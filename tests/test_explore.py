@@ -10,8 +10,8 @@ from conftest import small_model
 from PIL import Image
 
 import kerasgan
-from kerasgan import images, latent
-from kerasgan.cli import explore, figures, main
+from kerasgan import explore, images, latent, pictures
+from kerasgan.cli import main
 
 SHAPE = (12, 8, 1)
 THINGS = ("interpolate", "corners", "arithmetic", "walk", "truncate", "project", "nearest")
@@ -44,13 +44,13 @@ def _elsewhere(tmp_path, monkeypatch):
 @pytest.fixture
 def tables(monkeypatch):
     """What was drawn: the arguments of each table."""
-    drawn, write = [], figures.write_table
+    drawn = []
 
-    def kept(path, cells, title, **names):
+    def kept(cells, title, **names):
         drawn.append({"cells": cells, "title": title, **names})
-        write(path, cells, title, **names)
+        return pictures.table(cells, title, **names)
 
-    monkeypatch.setattr(figures, "write_table", kept)
+    monkeypatch.setattr(explore, "table", kept)
     return drawn
 
 
@@ -65,18 +65,18 @@ def refused(capsys, *arguments):
     return line
 
 
-# ---- figures --------------------------------------------------------------------------------------------------------
+# ---- tables --------------------------------------------------------------------------------------------------------
 
 
 def test_a_table_shows_every_cell_and_every_name(tmp_path):
     cells = [[np.full((4, 2, 1), 60 * (2 * i + j), np.uint8) for j in range(2)] for i in range(2)]
     cells[1][0] = np.broadcast_to(RED, (4, 2, 3))
-    figures.write_table(tmp_path / "new/plain.png", cells, "")
+    pictures.table(cells, "").save(tmp_path / "new/plain.png")
     plain = np.asarray(Image.open(tmp_path / "new/plain.png").convert("RGB")).reshape(-1, 3)
-    scale = figures.SIDE // 4
+    scale = pictures.SIDE // 4
     for colour in ([0] * 3, [60] * 3, RED, [180] * 3):
         assert (plain == colour).all(axis=1).sum() == 4 * 2 * scale**2  # enlarged a whole number of times
-    figures.write_table(tmp_path / "named.png", cells, "title", ["a", "b"], ["c", "d"], "rows", "columns")
+    pictures.table(cells, "title", ["a", "b"], ["c", "d"], "rows", "columns").save(tmp_path / "named.png")
     bare, named = Image.open(tmp_path / "new/plain.png").size, Image.open(tmp_path / "named.png").size
     assert named[0] > bare[0] + 20
     assert named[1] > bare[1] + 40
@@ -84,8 +84,8 @@ def test_a_table_shows_every_cell_and_every_name(tmp_path):
 
 def test_a_table_may_have_notes_and_empty_cells(tmp_path):
     cells = [[pixels(1)[0], None]]
-    figures.write_table(tmp_path / "without.png", cells, "")
-    figures.write_table(tmp_path / "with.png", cells, "", notes=[["1.5 dB", ""]])
+    pictures.table(cells, "").save(tmp_path / "without.png")
+    pictures.table(cells, "", notes=[["1.5 dB", ""]]).save(tmp_path / "with.png")
     assert Image.open(tmp_path / "with.png").size[1] > Image.open(tmp_path / "without.png").size[1]
 
 
@@ -132,7 +132,7 @@ def test_a_film_comes_back_to_where_it_starts(folder, kind):
         frames = [np.frombuffer(f, np.uint8).reshape(*size[::-1], 3)[..., :1] for f in reader]
     assert len(frames) == 6
     for frame, image in zip(frames, expected, strict=True):
-        large = figures.enlarged(image, -(-explore.FILM // 12))[..., :1]
+        large = pictures.enlarged(image, -(-explore.FILM // 12))[..., :1]
         assert frame.shape == large.shape
         assert np.abs(frame.astype(int) - large).mean() < 12
 
@@ -289,6 +289,61 @@ def test_held_out_images_stand_beside_samples(folder, tables, capsys):
     said = capsys.readouterr().out
     assert "held-out images" in said
     assert "ratio of the medians" in said
+
+
+# ---- in Python ------------------------------------------------------------------------------------------------------
+
+
+def test_points_are_numbers_texts_arrays_of_images_and_latents(folder):
+    model = kerasgan.load(folder / "vae")
+    z = latent.prior(3, 4, seed=0)
+    x = pixels(30)
+    picture = explore.interpolate(model, [1, "image:4", x[7], z[2], z[:2]], steps=2)
+    encoded = latent.encode(model, x[[4, 7]])
+    expected = np.stack([z[1], *encoded, z[2], z[:2].mean(axis=0)])
+    np.testing.assert_allclose(picture.arrays["latents"][:, 0], expected[:-1], atol=1e-5)
+    np.testing.assert_allclose(picture.arrays["latents"][:, 1], expected[1:], atol=1e-5)
+    np.testing.assert_array_equal(picture.arrays["images"][0, 0], latent.Decoder(model)(z[1:2])[0])
+    assert picture.caption == "vae: along arcs from latent to latent"
+
+
+def test_what_explore_draws_shows_itself_and_is_saved(folder, tmp_path):
+    model = kerasgan.load(folder / "vae")
+    picture = explore.corners(model, rows=3, columns=3)
+    assert picture.arrays["images"].shape == (3, 3, *SHAPE)
+    picture.save(tmp_path / "new/grid.png")
+    np.testing.assert_array_equal(Image.open(tmp_path / "new/grid.png").convert("RGB"), picture.image.convert("RGB"))
+    assert "data:image/png;base64," in picture._repr_html_()
+    film = explore.interpolation_film(model, [0, 1], steps=2)
+    assert "data:image/gif;base64," in film._repr_html_()
+    film.save(tmp_path / "film.mp4")
+    assert (tmp_path / "film.mp4").stat().st_size > 0
+    for shown, wrong in ((picture, "x.jpg"), (film, "x.png")):
+        with pytest.raises(kerasgan.errors.UserError, match="give one that ends in"):
+            shown.save(tmp_path / wrong)
+
+
+def test_projections_and_neighbours_come_with_their_arrays(folder):
+    model = kerasgan.load(folder / "vae")
+    told = []
+    found = explore.project(model, model.sample(n=2, seed=9), each=lambda name, ways: told.append((name, set(ways))))
+    assert told == [("0", {"encoder", "least squares"}), ("1", {"encoder", "least squares"})]
+    assert (found.arrays["least_squares_errors"] <= found.arrays["encoder_errors"]).all()
+    near = explore.nearest(model, n=7, neighbours=2)
+    assert near.arrays["distances"].shape == (7,)
+    assert near.arrays["indices"].shape == (7, 3)
+    assert near.arrays["training_images"] == 30
+    walked = explore.walk(model, 1, dimensions=[0, 2], steps=3)
+    assert walked.arrays["latents"].shape == (2, 3, 4)
+    assert explore.truncate(model, [1.0], n=3).arrays["images"].shape == (2, 3, *SHAPE)
+    assert explore.arithmetic(model, "0,1,2", "3,4,5", "6,7,8").arrays["latents"].shape == (4, 4, 4)
+
+
+@pytest.mark.parametrize("wrong", [np.zeros((4, 4), np.int64), np.zeros((2, 2, 2)), "nothing", 1.5, None])
+def test_what_is_no_point_is_said_in_one_line(folder, wrong):
+    with pytest.raises(kerasgan.errors.UserError) as error:
+        explore.interpolate(kerasgan.load(folder / "vae"), [wrong, 1])
+    assert "\n" not in str(error.value)
 
 
 # ---- mistakes -------------------------------------------------------------------------------------------------------

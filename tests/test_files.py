@@ -12,12 +12,12 @@ import pytest
 from PIL import Image, ImageCms
 
 from kerasgan import data
-from kerasgan.cli import pictures
-from kerasgan.cli.figures import write_table
-from kerasgan.cli.held_out import HeldOut
+from kerasgan import inputs
+from kerasgan.held_out import HeldOut
 from kerasgan.cli.outputs import write_csv
 from kerasgan.data import files, values
 from kerasgan.errors import UserError, one_line
+from kerasgan.pictures import table
 
 Y, X = np.mgrid[:16, :16]
 RAMP = (16 * Y + X).astype(np.uint8)  # every value once
@@ -51,7 +51,7 @@ def test_what_programs_leave_behind_is_neither_a_class_nor_a_picture(tmp_path, c
     assert source.labels.tolist() == [0, 1]
     passed_over = [f"Passed over 8 files and folders in {tmp_path}: hidden or left behind by programs (8)."]
     assert said(capsys) == passed_over
-    found = pictures.named([str(tmp_path)], (8, 8, 3), None, "test")
+    found = inputs.named([str(tmp_path)], (8, 8, 3), None, "test")
     assert [str(picture.place) for picture in found] == ["cat/a.png", "dog/a.png"]
     assert said(capsys) == passed_over
     two = data.load(tmp_path, "domains", 1, (8, 8))
@@ -218,7 +218,7 @@ def test_tables_have_names_as_they_are(tmp_path):
     for name in NAMES[:5]:
         assert os.fsencode(name) in written
     for name in NAMES:
-        write_table(tmp_path / "x.png", [[COLOURS]], name, rows=[name], columns=[name])
+        table([[COLOURS]], name, rows=[name], columns=[name]).save(tmp_path / "x.png")
 
 
 # ---- values ---------------------------------------------------------------------------------------------------------
@@ -254,11 +254,11 @@ def test_a_dark_scan_stays_dark_beside_bright_ones_of_12_bits(tmp_path, capsys):
     assert data.folder(tmp_path / "dark", (16, 16)).images.max() == 250
     for ranges, highest in ((batches.about["value_ranges"], 16), (None, 250)):
         for given in ([str(tmp_path / "dark")], [str(tmp_path / "dark/2.png")]):
-            found = pictures.named(given, (16, 16, 1), None, "test", ranges)
-            ((_, images),) = pictures.blocks(found, (16, 16, 1), None, "a model")
+            found = inputs.named(given, (16, 16, 1), None, "test", ranges)
+            ((_, images),) = inputs.blocks(found, (16, 16, 1), None, "a model")
             assert images.max() == highest
     given = [str(tmp_path / "dark"), str(tmp_path / "0.png")]  # without a record, by all that are given
-    ((_, images),) = pictures.blocks(pictures.named(given, (16, 16, 1), None, "test"), (16, 16, 1), None, "a model")
+    ((_, images),) = inputs.blocks(inputs.named(given, (16, 16, 1), None, "test"), (16, 16, 1), None, "a model")
     assert images.max(axis=(1, 2, 3)).tolist() == [16, 249]
 
 

@@ -22,7 +22,7 @@ import kerasgan
 from kerasgan import callbacks, cli, paths, run_folder
 from kerasgan.callbacks import record
 from kerasgan.cli import main, stages, variant
-from kerasgan.cli.held_out import HeldOut
+from kerasgan.held_out import HeldOut
 from kerasgan.errors import UserError
 
 train = importlib.import_module("kerasgan.cli.train")

@@ -6,11 +6,14 @@ import json
 import re
 import subprocess
 import sys
+import textwrap
 
 import numpy as np
 import pytest
 import tensorflow as tf
 from conftest import SHAPE, SMALL, every_variant, small_batches, small_model
+from IPython.core.interactiveshell import InteractiveShell
+from IPython.utils.capture import capture_output
 from PIL import Image
 
 import kerasgan
@@ -122,11 +125,9 @@ def test_to_import_kerasgan_imports_nothing_to_show_with():
 @every_variant
 def test_data_shows_its_first_examples(key):
     batches = small_batches(key)
-    shown, caption = in_html(batches._repr_html_())
-    np.testing.assert_array_equal(shown, png(batches))
-    assert "of 32 of random pixels" in caption
-    whole = np.asarray(batches.picture().image)
-    np.testing.assert_array_equal(shown, whole)
+    picture = kerasgan.show(batches)
+    assert "of 32 of random pixels" in picture.caption
+    shown = np.asarray(picture.image)
     rows, columns = {"pairs": (8, 8), "domains": (2, 8)}.get(batches.takes, (4, 8))
     factor = 600 // max(rows * (SHAPE[0] + 2) + 2, columns * (SHAPE[1] + 2) + 2)
     assert shown.shape == (factor * (rows * (SHAPE[0] + 2) + 2), factor * (columns * (SHAPE[1] + 2) + 2))
@@ -137,7 +138,7 @@ def test_data_shows_its_first_examples(key):
 
 def test_captions_say_what_the_places_of_a_grid_mean():
     captions = {
-        b.takes: b.picture().caption for b in map(small_batches, ("gan", "cgan", "sgan", "pix2pix", "cyclegan"))
+        b.takes: kerasgan.show(b).caption for b in map(small_batches, ("gan", "cgan", "sgan", "pix2pix", "cyclegan"))
     }
     assert captions["images"] == "The first 32 images of 32 of random pixels."
     assert re.search(r"Their labels, row by row: ([0-2], ){7}[0-2]; .*[0-2]\.$", captions["labelled"])
@@ -150,7 +151,7 @@ def test_captions_say_what_the_places_of_a_grid_mean():
 
 def test_targets_are_right_of_their_sources():
     batches = small_batches("pix2pix")
-    shown = np.asarray(batches.picture().image)
+    shown = np.asarray(kerasgan.show(batches).image)
     factor, (height, width) = len(shown) // (8 * (SHAPE[0] + 2) + 2), SHAPE[:2]
     small = shown[::factor, ::factor]
     for i, (source, target) in enumerate(zip(*batches.columns, strict=True)):
@@ -178,32 +179,71 @@ def exported(tmp_path_factory):
 
 def test_a_model_shows_samples(exported):
     model = kerasgan.load(exported / "gan")
-    shown, caption = in_html(model._repr_html_())
-    assert caption == "Samples of gan (seed 0)."
+    picture = kerasgan.show(model)
+    assert picture.caption == "Samples of gan (seed 0)."
     expected = model.sample(n=32, seed=0).reshape(4, 8, *SHAPE)
-    np.testing.assert_array_equal(shown, kerasgan.show(expected).image)
+    np.testing.assert_array_equal(picture.image, kerasgan.show(expected).image)
     assert repr(model) == "<gan that can sample, decode>"
 
 
 def test_a_model_that_takes_labels_shows_a_row_of_each(exported):
     model = kerasgan.load(exported / "cgan")
-    assert model.picture().caption == "Samples of cgan (seed 0): a row for each label from 0 to 2."
+    picture = kerasgan.show(model)
+    assert picture.caption == "Samples of cgan (seed 0): a row for each label from 0 to 2."
     made = model.sample_labelled(labels=[label for label in range(3) for _ in range(8)], seed=0)
-    np.testing.assert_array_equal(model.picture().image, kerasgan.show(made.reshape(3, 8, *SHAPE)).image)
+    np.testing.assert_array_equal(picture.image, kerasgan.show(made.reshape(3, 8, *SHAPE)).image)
+
+
+# ---- in a notebook --------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def displayed(monkeypatch):
+    """What a cell of a notebook shows of the last thing in it: {format: content}, and what it prints."""
+    shell = InteractiveShell.instance()
+    shell.display_formatter.active_types = ["text/plain", "text/html", "image/png"]  # a terminal's has text alone
+    kerasgan._shown_in_jupyter(shell)
+
+    def of(shown):
+        with capture_output() as captured:
+            data, _ = shell.display_formatter.format(shown)
+        (output,) = captured.outputs or [None]
+        return (output.data if output else data), captured.stdout
+
+    yield of
+    InteractiveShell.clear_instance()
+
+
+def test_a_notebook_shows_data_and_models_as_pictures(exported, displayed):
+    for shown in (small_batches("cgan"), kerasgan.load(exported / "gan")):
+        found, printed = displayed(shown)
+        expected = kerasgan.show(shown)
+        assert in_html(found["text/html"])[1] == expected.caption
+        np.testing.assert_array_equal(in_html(found["text/html"])[0], expected.image)
+        assert not printed
 
 
 @pytest.mark.parametrize("key", ["autoencoder", "ddpm"])
-def test_a_model_without_samples_or_with_slow_ones_shows_what_it_can(exported, key, monkeypatch):
+def test_a_model_without_samples_or_with_slow_ones_shows_what_it_can(exported, displayed, key):
     model = kerasgan.load(exported / key)
-    assert model._repr_html_() is model._repr_png_() is None
-    assert repr(model).startswith(f"<{key} that can ")
+    found, printed = displayed(model)
+    assert not found
+    assert printed.startswith(f"<{key} that can ")
+    with pytest.raises(UserError, match="draws nothing unasked"):
+        kerasgan.show(model)
 
 
-def test_a_model_samples_once_for_all_formats(exported, monkeypatch):
-    model, made = kerasgan.load(exported / "gan"), []
-    monkeypatch.setattr(
-        kerasgan.notebook, "samples", lambda model: made.append(model) or kerasgan.show(pixels(8, 8, 3))
-    )
-    for _ in range(3):
-        model._repr_html_(), model._repr_png_()
-    assert len(made) == 1
+def test_to_import_kerasgan_in_a_notebook_is_enough():
+    script = """
+        from IPython.core.interactiveshell import InteractiveShell
+        shell = InteractiveShell.instance()
+        import sys, kerasgan
+        deferred = shell.display_formatter.ipython_display_formatter.deferred_printers
+        assert ("kerasgan.data.batches", "Batches") in deferred and "tensorflow" not in sys.modules
+    """
+    subprocess.run([sys.executable, "-c", textwrap.dedent(script)], check=True)
+
+
+def test_neither_data_nor_models_know_of_notebooks():
+    for part in (small_batches("gan"), small_model("gan")):
+        assert not any("_repr_" in name.replace("__repr__", "") for name in dir(part))

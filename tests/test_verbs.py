@@ -14,8 +14,8 @@ from conftest import every_variant, small_model
 from PIL import Image
 
 import kerasgan
-from kerasgan import images
-from kerasgan.cli import main, outputs, pictures
+from kerasgan import images, inputs
+from kerasgan.cli import main, outputs
 from kerasgan.cli.verbs import COMMANDS
 from kerasgan.model import GenerativeModel
 
@@ -27,6 +27,8 @@ class Judge(GenerativeModel):
 
     image_shape: height, width and channels of the images
     """
+
+    verbs = ("log_prob", "anomaly_score", "classify")
 
     def __init__(self, image_shape: tuple = SHAPE, **kwargs):
         super().__init__(**kwargs)
@@ -201,13 +203,13 @@ def test_a_grid_shows_the_first_ones_and_says_so(models, capsys):
 
 def test_pictures_go_through_the_model_in_blocks(tmp_path):
     np.savez("x.npz", images=pixels(230))
-    named = pictures.named(["x.npz"], SHAPE, None, "test")
-    blocks = list(pictures.blocks(named, SHAPE, None, "x"))
+    named = inputs.named(["x.npz"], SHAPE, None, "test")
+    blocks = list(inputs.blocks(named, SHAPE, None, "x"))
     assert [len(found) for found, _ in blocks] == [100, 100, 30]
     np.testing.assert_array_equal(np.concatenate([block for _, block in blocks]), pixels(230))
     assert [p for found, _ in blocks for p in found] == named
 
-    large = list(pictures.blocks(named[:10], (512, 512, 3), None, "x"))  # a quarter of a million pixels each
+    large = list(inputs.blocks(named[:10], (512, 512, 3), None, "x"))  # a quarter of a million pixels each
     assert [block.shape for _, block in large] == [(4, 512, 512, 3), (4, 512, 512, 3), (2, 512, 512, 3)]
 
 
@@ -444,8 +446,8 @@ def test_overwrite_replaces_what_was_made_and_never_what_is_read(models, tmp_pat
     assert len(np.load("y.npz")["images"]) == 1
     (tmp_path / "out").mkdir()
     run("translate", models / "cyclegan", "in", "-o", "out")  # an empty folder is free
-    for given, output in (("in", "in"), ("in/1.png", "in"), ("in/1.png", "in/1.png"), ("x.npz", "./x.npz")):
-        assert main(["translate", str(models / "cyclegan"), given, "-o", output, "--overwrite"]) == 2
+    for source, output in (("in", "in"), ("in/1.png", "in"), ("in/1.png", "in/1.png"), ("x.npz", "./x.npz")):
+        assert main(["translate", str(models / "cyclegan"), source, "-o", output, "--overwrite"]) == 2
         assert "is one of the pictures to read: choose another --output" in capsys.readouterr().err
     assert before == ((tmp_path / "in/1.png").read_bytes(), (tmp_path / "x.npz").read_bytes())
     assert not list(tmp_path.rglob("*.part"))

@@ -16,13 +16,14 @@ import threading
 
 from kerasgan import __version__
 from kerasgan.cli import card, evaluate, explore, film, generate, tensorboard, verbs
-from kerasgan.cli.options import Parser
+from kerasgan.cli import list as list_
+from kerasgan.cli.options import Parser, tensorflow
 from kerasgan.cli.train import add_options, train
-from kerasgan.cli.variants import list_variants, variant
 from kerasgan.errors import UserError, one_line
 from kerasgan.models import CLASSES
+from kerasgan.variants import is_file, others, variant
 
-__all__ = ["main", "parser", "variant"]
+__all__ = ["main", "parser"]
 
 INTERRUPTED = "kerasgan: interrupted."
 _AS_IT_IS = "kerasgan.as_it_is"  # how names are printed that the terminal's encoding does not have
@@ -110,16 +111,16 @@ def parser(arguments: list[str]) -> Parser:
     root.add_argument("--version", action="version", version=f"kerasgan {__version__}")
     commands = root.add_subparsers(dest="command_name", required=True, metavar="COMMAND", parser_class=Parser)
 
-    command = commands.add_parser("list", help="what can be trained, and what is trained")
-    command.set_defaults(command=list_variants)
-    command.add_argument("--trained", action="store_true", help="the trained models, which can be used by name")
-    command.add_argument("--json", action="store_true", help="for programs")
+    list_.add_options(commands.add_parser("list", help="what can be trained, and what is trained"))
 
     command = commands.add_parser("train", help="train a variant on images")
     variants = command.add_subparsers(dest="variant", required=True, metavar="VARIANT", parser_class=Parser)
-    for key in CLASSES:
+    files = [argument for argument in arguments[1:2] if arguments[0] == "train" and is_file(argument)]
+    for key in [*CLASSES, *others(), *files]:
         one = variants.add_parser(key, help=f"see kerasgan train {key} --help", argument_default=argparse.SUPPRESS)
         if key in arguments:
+            if key not in CLASSES:
+                tensorflow()  # which the variant imports, without its notes
             add_options(one, variant(key))
         one.set_defaults(command=train)
 

@@ -8,9 +8,9 @@ import json
 from typing import Any
 
 from kerasgan import run_folder, tasks
-from kerasgan.cli.held_out import FEATURES_HELP, HeldOut
-from kerasgan.cli.options import MODEL, names, positive, tensorflow
+from kerasgan.cli.options import FEATURES_HELP, MODEL, names, positive, tensorflow
 from kerasgan.errors import UserError
+from kerasgan.held_out import HeldOut
 
 SAMPLES = 10_000  # in each draw, unless another number is asked for
 

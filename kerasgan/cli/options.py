@@ -9,6 +9,7 @@ import sys
 
 from kerasgan.errors import UserError, nearest
 
+FEATURES_HELP = "what samples are measured with: mnist, inception, a SavedModel or a .keras"
 MODEL = {
     "metavar": "RUN_OR_SAVED_MODEL",
     "help": "a run folder, a SavedModel of kerasgan, or the name of a trained model: kerasgan list --trained",

@@ -14,6 +14,8 @@ from kerasgan.errors import UserError
 if TYPE_CHECKING:
     import numpy as np
 
+    from kerasgan.inputs import Picture
+
 GRID = 64  # pictures, or pairs of them, that a grid of a user's pictures has at most
 
 
@@ -40,6 +42,16 @@ def output(text: str, kinds: tuple[str, ...], overwrite: bool) -> Output:
     if not around.is_dir() or not os.access(around, os.W_OK):
         raise UserError(f"{text} cannot be written: {around} is {'a file' if around.is_file() else 'write-protected'}.")
     return Output(path, kind)
+
+
+def check_that_they_stay(pictures: list[Picture], to: Output) -> None:
+    """Raise UserError if a result would replace one of the pictures that are read."""
+    if not to.path.exists():
+        return
+    places = [to.path / picture.place for picture in pictures] if to.kind == "" else [to.path]
+    originals = {picture.file.resolve() for picture in pictures if picture.file}
+    if lost := [place for place in places if place.resolve() in originals]:
+        raise UserError(f"{lost[0]} is one of the pictures to read: choose another --output.")
 
 
 def write_grid(path: Path, pictures: list[np.ndarray], gap: int = 2) -> None:

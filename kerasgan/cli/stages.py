@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from kerasgan import run_folder, tasks
-from kerasgan.cli.variants import Variant, variant
 from kerasgan.errors import UserError
+from kerasgan.variants import Variant, variant
 
 FILLED_IN = ("classes", "total_steps", "scale")  # constructor arguments that the data or the plan decide
 MAY_CHANGE = (

@@ -9,12 +9,12 @@ import sys
 from pathlib import Path
 
 from kerasgan import run_folder, tasks
-from kerasgan.cli.held_out import FEATURES_HELP, HeldOut
-from kerasgan.cli.options import devices, names, positive, seed, size, tensorflow
+from kerasgan.cli.options import FEATURES_HELP, devices, names, positive, seed, size, tensorflow
 from kerasgan.cli.stages import FILLED_IN, offered, stages
-from kerasgan.cli.variants import variant
 from kerasgan.errors import UserError
+from kerasgan.held_out import HeldOut
 from kerasgan.paths import for_shell
+from kerasgan.variants import variant
 
 PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
 SAMPLES = 2000  # that --evaluate-every measures

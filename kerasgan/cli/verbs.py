@@ -6,11 +6,11 @@ import argparse
 import math
 from collections import Counter
 
-from kerasgan import run_folder
-from kerasgan.cli import outputs, pictures
+from kerasgan import inputs, run_folder
+from kerasgan.cli import outputs
 from kerasgan.cli.options import MODEL, tensorflow
-from kerasgan.cli.variants import variants_with
 from kerasgan.errors import UserError, one_line
+from kerasgan.variants import variants_with
 
 COMMANDS = {  # the verbs of each command: the first that a model has is what the command does
     "translate": ("translate", "translate_back"),
@@ -211,29 +211,24 @@ class _Job:
         self.about = run_folder.about_model(run_folder.saved_model(options.model))
         self.variant = self.about["variant"]
         self.verb = self._verb(options.command_name, verb)
-        pictures.check(options.images)
+        inputs.check(options.images)
 
         tensorflow()
         from kerasgan.saved_model import load
 
         self.model = load(options.model)
         self.image_shape = self.model.image_shape(self.verb)
-        self.pictures = pictures.named(
-            options.images,
-            self.image_shape,
-            options.data_dir,
-            options.split,
-            self.about.get("data", {}).get("value_ranges"),
-        )
+        ranges = self.about.get("data", {}).get("value_ranges")
+        self.pictures = inputs.named(options.images, self.image_shape, options.data_dir, options.split, ranges)
         if self.to is not None:
-            pictures.check_that_they_stay(self.pictures, self.to)
+            outputs.check_that_they_stay(self.pictures, self.to)
 
     def answers(self, most=None):
         """Yield pictures, their images as the model takes them, and what it answers, block by block."""
         import tensorflow as tf
 
         ask = getattr(self.model, self.verb)
-        for found, images in pictures.blocks(self.pictures, self.image_shape, self.half, self.variant, most):
+        for found, images in inputs.blocks(self.pictures, self.image_shape, self.half, self.variant, most):
             try:
                 yield found, images, ask(images=images)
             except tf.errors.ResourceExhaustedError:

@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from kerasgan import images, notebook
+from kerasgan import images
 from kerasgan.data.degradations import Degradation
 from kerasgan.data.labels import UNKNOWN
 from kerasgan.errors import UserError
 
 
-class Batches(notebook.ShowsItself):
+class Batches:
     """Examples that fit() trains on: shuffled anew every epoch, without a remainder, the same ones at the same step.
 
     `columns` are equally long array-likes that an integer array can index: uint8 images[n, height, width, channel],
@@ -31,7 +31,7 @@ class Batches(notebook.ShowsItself):
 
     With `mirror`, every image is flipped left to right half of the time. What a degradation draws is a function of the
     seed, the epoch and the place in it; first() and in_order() always draw the same. `image_shape` is that of the
-    targets, where there are pairs. Jupyter shows the first examples.
+    targets, where there are pairs.
 
     Raises ValueError for fewer examples than one batch.
     """
@@ -84,10 +84,6 @@ class Batches(notebook.ShowsItself):
     def first(self, n: int) -> Any:
         """Return the first n examples as one batch, in the order they came: what snapshots are made of."""
         return self._tensors(self._as_they_came(0, n))
-
-    def picture(self) -> notebook.Picture:
-        """Return the first examples as a picture."""
-        return notebook.examples(self)
 
     def in_order(self) -> tf.data.Dataset:
         """Return a dataset of all examples as they came, once, with a last batch that may be smaller."""

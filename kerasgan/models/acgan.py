@@ -17,14 +17,12 @@ class ACGAN(LabelledModel):
     second dense layer on the discriminator's last features names the class. They have no dropout, and stride 2
     throughout.
 
-    image_shape: height, width and channels of the images
-    classes: number of labels, which are 0, 1, ...
     latent_dim: numbers that one image is made from, beside its label
-    width: channels at half of the image size, doubled at each halving up to eightfold
     """
 
     paper = "https://arxiv.org/abs/1610.09585"
     takes = "labelled"
+    verbs = ("sample", "sample_labelled", "decode", "classify")
     reports = {"d_loss": "discriminator", "g_loss": "generator", "accuracy": "discriminator"}
     batch_size = 100
     default_steps = 850

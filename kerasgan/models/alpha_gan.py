@@ -17,13 +17,12 @@ class AlphaGAN(GenerativeModel):
     Encoder E, generator G, discriminator D of images and discriminator C of codes, in the paper's letters
     eta, theta, phi and omega. Convolutional networks are DCGAN's, the code discriminator has three dense layers.
 
-    image_shape: height, width and channels of the images
     latent_dim: numbers that one image is made from, and encoded to
-    width: channels at half of the image size, doubled at each halving up to eightfold
     reconstruction: weight of the reconstruction loss, lambda in algorithm 1, for the mean over pixels
     """
 
     paper = "https://arxiv.org/abs/1706.04987"
+    verbs = ("sample", "decode", "encode", "reconstruct")
     reports = {
         "reconstruction": None,  # part of two losses
         "e_loss": "encoder",

@@ -18,13 +18,13 @@ class Autoencoder(GenerativeModel):
     whole is trained at once, with rectifiers in place of logistic hidden units, which do not learn that way, and with
     Adam in place of conjugate gradients. It has no prior: it cannot draw new images.
 
-    image_shape: height, width and channels of the images
     latent_dim: numbers that an image is squeezed into
     width: units of the first hidden layer, halved from one layer to the next
     depth: hidden layers of the encoder, and of the decoder
     """
 
     paper = "https://doi.org/10.1126/science.1127647"
+    verbs = ("reconstruct", "encode", "decode", "anomaly_score")
     reports = {"loss": "autoencoder", "squared_error": "autoencoder"}
     batch_size = 100
     default_steps = 2000

@@ -19,8 +19,6 @@ class CGAN(LabelledModel):
     paper's, which has layers of their own for the two, all samples of a label became one image. The paper moves both
     by SGD with momentum; Adam needs no schedule.
 
-    image_shape: height, width and channels of the images
-    classes: number of labels, which are 0, 1, ...
     latent_dim: numbers that one image is made from, beside its label
     width: units of each hidden layer of the generator
     dropout: share of the discriminator's hidden units that are left out at random (the paper's: 0.5)

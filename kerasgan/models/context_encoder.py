@@ -19,8 +19,6 @@ class ContextEncoder(GenerativeModel):
     They see the image with the hole blanked, and predict the hole and a frame of known pixels around it, so that the
     two join (section 5.1). Whoever calls the model gets the known pixels back as they were, and the hole filled.
 
-    image_shape: height, width and channels of the images
-    width: channels at half of the image size, doubled at each halving up to eightfold
     hole: side of the hole, as a share of the image's
     overlap: pixels of the frame around the hole that are predicted too
     frame: weight of a pixel of the frame in the reconstruction loss; one of the hole weighs 1
@@ -29,6 +27,7 @@ class ContextEncoder(GenerativeModel):
     """
 
     paper = "https://arxiv.org/abs/1604.07379"
+    verbs = ("translate", "degrade")
     reports = {"reconstruction": "generator", "adversarial": "generator", "d_loss": "discriminator"}
     batch_size = 64
     default_steps = 1200

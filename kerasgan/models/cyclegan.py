@@ -24,6 +24,7 @@ class CycleGAN(GenerativeModel):
 
     paper = "https://arxiv.org/abs/1703.10593"
     takes = "domains"
+    verbs = ("translate", "translate_back")
     reports = {
         "adversarial": "translators",
         "cycle": "translators",

@@ -15,10 +15,6 @@ class DCGAN(GenerativeModel):
     As in the authors' code, both players share one pass of the generator, kernels are 4x4 (5x5 in figure 1) and a
     minibatch holds 64 images (128 in section 4). Batch normalisation is on all layers but the generator's last and the
     discriminator's first (section 3).
-
-    image_shape: height, width and channels of the images
-    latent_dim: numbers that one image is made from
-    width: channels at half of the image size, doubled at each halving up to eightfold
     """
 
     paper = "https://arxiv.org/abs/1511.06434"

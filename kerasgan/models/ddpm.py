@@ -17,7 +17,6 @@ class DDPM(GenerativeModel):
     call() samples without noise of its own (DDIM, Song et al. 2021, https://arxiv.org/abs/2010.02502, eta = 0), so that
     an image is a function of its latent; ancestral() samples as the paper does. Both use the average of the weights.
 
-    image_shape: height, width and channels of the images
     width: channels at the size of the image
     multipliers: channels after each halving of the size, in units of `width`, separated by commas
     blocks: residual blocks at each size on the way down; there is one more on the way up

@@ -16,13 +16,13 @@ class DenoisingAutoencoder(GenerativeModel):
     Logistic units and untied weights (section 2.2). The paper stacks autoencoders of one hidden layer, trained one
     after the other, and moves them by plain gradient descent; here all layers are trained at once, by Adam.
 
-    image_shape: height, width and channels of the images
     width: units of each hidden layer
     depth: hidden layers between the image and its reconstruction
     destroyed: share of each image's pixel values that are set to black
     """
 
     paper = "https://doi.org/10.1145/1390156.1390294"
+    verbs = ("translate", "degrade", "encode")
     reports = {"loss": "autoencoder"}
     batch_size = 100
     default_steps = 2000

@@ -16,7 +16,6 @@ class FAnoGAN(GenerativeModel):
     encoder is the critic's network, with latents in place of its score. AnoGAN, the method before (Schlegl et al.
     2017, https://arxiv.org/abs/1703.05921), has no encoder and searches latents for each image: `search`.
 
-    image_shape: height, width and channels of the images
     latent_dim: numbers that one image is made from; the WGAN-GP's
     width: channels at half of the image size; the WGAN-GP's
     kappa: weight of the distance between the critic's features
@@ -24,6 +23,7 @@ class FAnoGAN(GenerativeModel):
 
     paper = "https://doi.org/10.1016/j.media.2019.01.010"
     starts_from = "wgan_gp"
+    verbs = ("anomaly_score", "reconstruct", "encode", "sample", "decode")
     reports = {"loss": "encoder", "residual": "encoder", "features": "encoder"}
     batch_size = 64
     default_steps = 600

@@ -16,8 +16,6 @@ class GAN(GenerativeModel):
     Networks of dense layers, as the paper's on MNIST: rectifiers in the generator, maxout and dropout in the
     discriminator (section 5). The paper moves them by SGD with momentum; Adam needs no schedule.
 
-    image_shape: height, width and channels of the images
-    latent_dim: numbers that one image is made from
     width: units of each hidden layer of the generator
     minimax: move the generator by the value of the game (equation 1) instead of by its non-saturating form
     """

@@ -1,40 +1,18 @@
 """LSGAN. Mao et al., 2017. https://arxiv.org/abs/1611.04076"""
 
-import keras
 import tensorflow as tf
 
-from kerasgan.model import GenerativeModel
-from kerasgan.models.dcgan import discriminator, generator
+from kerasgan.models.dcgan import DCGAN
 
 
-class LSGAN(GenerativeModel):
+class LSGAN(DCGAN):
     """A discriminator learns by least squares to score real images 1 and fake ones 0: no score is too far off to pull.
 
     Networks and optimizers are DCGAN's (the paper's have two more layers at each size of its 112x112 images). The
     targets are a = 0, b = c = 1 (equation 9), so that the generator makes fakes as real as possible.
-
-    image_shape: height, width and channels of the images
-    latent_dim: numbers that one image is made from
-    width: channels at half of the image size, doubled at each halving up to eightfold
     """
 
     paper = "https://arxiv.org/abs/1611.04076"
-    reports = {"d_loss": "discriminator", "g_loss": "generator"}
-    batch_size = 64
-    default_steps = 850
-
-    def __init__(self, image_shape: tuple = (64, 64, 3), latent_dim: int = 100, width: int = 64, **kwargs):
-        super().__init__(**kwargs)
-        self.image_shape = image_shape
-        self.latent_dim = latent_dim
-        self.generator = generator(image_shape, latent_dim, width)
-        self.discriminator = discriminator(image_shape, width)
-
-    def players(self):
-        return {
-            "discriminator": (keras.optimizers.Adam(2e-4, beta_1=0.5), self.discriminator),
-            "generator": (keras.optimizers.Adam(2e-4, beta_1=0.5), self.generator),
-        }
 
     def train_step(self, x):
         n = tf.shape(x)[0]

@@ -22,7 +22,6 @@ class Pix2Pix(GenerativeModel):
     The noise is dropout, which stays on at test time too; there, its mask is always the same (see FixedDropout).
 
     image_shape: height, width and channels of source and target
-    width: channels at half of the image size, doubled at each halving up to eightfold
     patch: side of the patches that the discriminator judges, in pixels: 16, 34, 70, 142 or 286 (section 4.4)
     adversarial: weight of the adversarial loss of the generator
     l1: weight of the mean absolute difference of output and target
@@ -30,6 +29,7 @@ class Pix2Pix(GenerativeModel):
 
     paper = "https://arxiv.org/abs/1611.07004"
     takes = "pairs"
+    verbs = ("translate",)
     reports = {"adversarial": "generator", "l1": "generator", "d_loss": "discriminator"}
     batch_size = 1
     default_steps = 4000

@@ -17,10 +17,7 @@ class ProjectionGAN(LabelledModel):
     ones. Each step of the discriminator sees fresh images: a batch given to fit() holds `n_dis` minibatches, and
     kerasgan.data sees to that.
 
-    image_shape: height, width and channels of the images
-    classes: number of labels, which are 0, 1, ...
     latent_dim: numbers that one image is made from, beside its label
-    width: channels at half of the image size, doubled at each halving up to eightfold
     n_dis: steps of the discriminator for one of the generator (the paper's: 5, for days of training)
     """
 

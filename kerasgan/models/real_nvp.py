@@ -20,7 +20,6 @@ class RealNVP(GenerativeModel):
     learning rate falls to zero, and images are not mirrored. A scale ends the halving if a side of it is odd: sides
     with many factors of 2 are best.
 
-    image_shape: height, width and channels of the images
     width: channels of the coupling networks at the first scale
     growth: how many times wider these are at each further scale
     couplings: coupling layers under each kind of mask at each scale; one more at the last scale
@@ -33,6 +32,7 @@ class RealNVP(GenerativeModel):
     """
 
     paper = "https://arxiv.org/abs/1605.08803"
+    verbs = ("sample", "decode", "encode", "log_prob", "anomaly_score")
     reports = {"bits_per_dim": "flow"}
     batch_size = 64
     default_steps = 2000

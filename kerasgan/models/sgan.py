@@ -19,15 +19,12 @@ class SGAN(GenerativeModel):
     paper's for CIFAR-10, with fewer layers, and Gaussian noise for dropout and weight normalisation; both players take
     one pass together. What classifies is an average of the discriminator's weights, as in the authors' code for MNIST.
 
-    image_shape: height, width and channels of the images
-    classes: number of labels, which are 0, 1, ...
-    latent_dim: numbers that one image is made from
-    width: channels at half of the image size, doubled at each halving up to eightfold
     decay: of the average of the weights, once training has come far enough
     """
 
     paper = "https://arxiv.org/abs/1606.03498"
     takes = "partly_labelled"
+    verbs = ("classify", "sample", "decode")
     reports = {
         "supervised": "discriminator",
         "unsupervised": "discriminator",

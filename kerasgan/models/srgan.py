@@ -33,6 +33,7 @@ class SRGAN(GenerativeModel):
     takes = "pairs"
     task = "super_resolution"
     starts_from = "srresnet"
+    verbs = ("translate",)
     reports = {"content": "generator", "adversarial": "generator", "d_loss": "discriminator"}
     batch_size = 16
     default_steps = 400

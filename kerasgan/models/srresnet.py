@@ -25,6 +25,7 @@ class SRResNet(GenerativeModel):
     paper = "https://arxiv.org/abs/1609.04802"
     takes = "pairs"
     task = "super_resolution"
+    verbs = ("translate",)
     reports = {"loss": "generator"}
     batch_size = 16
     default_steps = 800

@@ -16,13 +16,12 @@ class VAE(GenerativeModel):
     Both are dense with tanh hidden layers (appendix C). Pixels are Bernoulli, with grey levels and colours as their
     probabilities (appendix C.1). The paper moves the weights by Adagrad; Adam is faster.
 
-    image_shape: height, width and channels of the images
-    latent_dim: numbers that one image is made from
     width: units of each hidden layer
     depth: hidden layers of the encoder, and of the decoder
     """
 
     paper = "https://arxiv.org/abs/1312.6114"
+    verbs = ("sample", "decode", "encode", "reconstruct", "anomaly_score")
     reports = {"loss": "autoencoder", "distortion": "autoencoder", "rate": "autoencoder"}
     batch_size = 100
     default_steps = 3000

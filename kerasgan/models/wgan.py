@@ -14,9 +14,6 @@ class WGAN(GenerativeModel):
     normalisation too, but not its moving statistics. Each critic step sees fresh images: a batch given to fit() holds
     `n_critic` minibatches, and kerasgan.data sees to that.
 
-    image_shape: height, width and channels of the images
-    latent_dim: numbers that one image is made from
-    width: channels at half of the image size, doubled at each halving up to eightfold
     n_critic: steps of the critic for one of the generator
     clip: largest size of a weight of the critic, c in algorithm 1
     """

@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     import numpy as np
     from PIL import Image
 
-    from kerasgan.cli.outputs import Output
-
 BLOCK = 100  # pictures that a model gets at once
 PIXELS = 2**20  # and their pixels: a layer of 64 channels keeps 256 MiB of them
 READ_AHEAD = 8
@@ -66,16 +64,6 @@ def named(
         taken.add(str(place).lower())
         found[i] = dataclasses.replace(picture, place=place)
     return found
-
-
-def check_that_they_stay(found: list[Picture], to: Output) -> None:
-    """Raise UserError if a result would replace one of the pictures that are read."""
-    if not to.path.exists():
-        return
-    places = [to.path / picture.place for picture in found] if to.kind == "" else [to.path]
-    originals = {picture.file.resolve() for picture in found if picture.file}
-    if lost := [place for place in places if place.resolve() in originals]:
-        raise UserError(f"{lost[0]} is one of the pictures to read: choose another --output.")
 
 
 def blocks(

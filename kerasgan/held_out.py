@@ -13,8 +13,6 @@ if TYPE_CHECKING:
 
     from kerasgan import data, metrics
 
-FEATURES_HELP = "what samples are measured with: mnist, inception, a SavedModel or a .keras"
-
 
 class HeldOut:
     """The data that a model is measured on: what it was trained on, of another split, unless another is named.

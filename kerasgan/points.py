@@ -2,27 +2,20 @@
 
 from __future__ import annotations
 
-import argparse
 import dataclasses
 import functools
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from kerasgan.cli import pictures
-from kerasgan.cli.held_out import FEATURES_HELP, HeldOut
-from kerasgan.cli.options import positive, seed
+from kerasgan import inputs
 from kerasgan.errors import UserError
+from kerasgan.held_out import HeldOut
 
 if TYPE_CHECKING:
     import numpy as np
 
-    from kerasgan.cli.outputs import Output
     from kerasgan.latent import Decoder
 
-HELP = (
-    "a sample by its number in the grid of `kerasgan generate` (0 is the first); and for models that encode, a picture "
-    "or a folder of them, or image:17 of the data; or label:7, some --exemplars of it. Several with commas are averaged"
-)
 NUMBERED = 100_000  # samples
 LONGEST = 30  # letters in the name of a point
 CANDIDATES = 1000  # samples among which a classifier looks for exemplars
@@ -30,25 +23,30 @@ CANDIDATES = 1000  # samples among which a classifier looks for exemplars
 
 @dataclasses.dataclass(frozen=True)
 class Point:
-    """One latent, or several whose mean is taken: a kind (sample, image, label or path) and a value for each part."""
+    """One latent, or several whose mean is taken: a kind (such as sample or label) and a value for each part."""
 
     name: str
     parts: tuple[tuple[str, Any], ...]
 
-
-def add_options(command: argparse.ArgumentParser) -> None:
-    """Add what says where latents come from."""
-    command.add_argument("--seed", type=seed, default=0, help="of the samples")
-    command.add_argument("--label", type=seed, help="what is made throughout, for models that take labels (0)")
-    command.add_argument("--exemplars", type=positive, default=3, help="how many latents stand for a label")
-    command.add_argument("--data", help="where image: and label: look (what the model was trained on)")
-    command.add_argument("--data-dir", help="where tensorflow-datasets keeps its data")
-    command.add_argument("--split", help="of the data (test; train for digits and .npz files, which have no other)")
-    command.add_argument("--features", help=f"for label: of a model without encoder: {FEATURES_HELP}")
+    def files(self) -> list[str]:
+        """Return the pictures and folders that are read for it."""
+        return [value for kind, value in self.parts if kind == "path"]
 
 
-def point(text: str) -> Point:
-    """Read what a user wrote for one latent."""
+def point(named: str | int | np.ndarray | Point) -> Point:
+    """Return what a user means by one latent.
+
+    named: the number of a sample; or text: a number, `image:17`, `label:cat`, a picture's file or a folder of them, or
+        several of these with commas, whose mean is taken; or an array: of uint8 images [height, width, channel] or
+        [n, height, width, channel] to be encoded, or of latents [latent_dim] or [n, latent_dim]
+
+    Raises UserError for anything else.
+    """
+    if isinstance(named, Point):
+        return named
+    if hasattr(named, "ndim") and named.ndim:
+        return _of_array(named)
+    text = str(named)
     names, parts = [], []
     for part in [text] if Path(text).expanduser().exists() else text.split(","):
         kind, colon, value = part.partition(":")
@@ -61,14 +59,31 @@ def point(text: str) -> Point:
         elif not colon and Path(part).expanduser().exists():
             names, parts = [*names, Path(part).stem], [*parts, ("path", part)]
         else:
-            raise argparse.ArgumentTypeError(
-                f"there is no {part}: give a sample's number below {NUMBERED}, a picture, image:NUMBER or label:LABEL"
+            raise UserError(
+                f"There is no {part}: give a sample's number below {NUMBERED}, a picture, image:NUMBER or label:LABEL."
             )
     kinds = {kind for kind, _ in parts}
     if len(parts) > 1 and kinds in ({"sample"}, {"image"}):
         names = [f"{kinds.pop()}s {', '.join(str(number) for _, number in parts)}"]
     name = " + ".join(names)
     return Point(name if len(name) <= LONGEST else f"{len(parts)} averaged", tuple(parts))
+
+
+def _of_array(array):
+    if array.dtype == "uint8" and array.ndim in (3, 4):
+        images = array[None] if array.ndim == 3 else array
+        return Point(_counted(len(images), "image"), (("pixels", images),))
+    if array.dtype.kind == "f" and array.ndim in (1, 2):
+        latents = array[None] if array.ndim == 1 else array
+        return Point(_counted(len(latents), "latent"), (("latents", latents),))
+    raise UserError(
+        f"An array of {array.dtype} of shape {array.shape} is no latent: give floats [latent_dim] or [n, latent_dim], "
+        "or uint8 images to encode."
+    )
+
+
+def _counted(n, what):
+    return f"one {what}" if n == 1 else f"{n} {what}s"
 
 
 def usual(about: dict[str, Any], n: int) -> list[Point]:
@@ -82,8 +97,9 @@ def check(points: list[Point], about: dict[str, Any]) -> None:
     for kind, value in (part for one in points for part in one.parts):
         if kind == "sample" and "sample" not in verbs:
             raise UserError(f"{name} draws no samples, so that there is none of number {value}: give a picture.")
-        if kind in ("path", "image") and "encode" not in verbs:
-            raise UserError(f"{name} has no encoder that tells the latents of {value}: give samples by number.")
+        if kind in ("path", "image", "pixels") and "encode" not in verbs:
+            what = value if isinstance(value, str | int) else "pictures"
+            raise UserError(f"{name} has no encoder that tells the latents of {what}: give samples by number.")
         if kind == "label" and "sample_labelled" in verbs:
             raise UserError(f"{name} is told the label beside its latents, which do not hold it: give samples.")
 
@@ -91,16 +107,32 @@ def check(points: list[Point], about: dict[str, Any]) -> None:
 class Latents:
     """Where the latents of points come from: a model, its data, and a classifier where it takes one.
 
-    to: what is written, which must be none of the pictures that are read
+    seed: of the samples
+    exemplars: how many latents stand for a label
+    data, data_dir, split: where images and labels are looked for; by default in what the model was trained on
+    features: the classifier that tells the label of samples, as in kerasgan.metrics.feature_network
     """
 
-    def __init__(self, model: Any, decode: Decoder, options: argparse.Namespace, to: Output):
-        self.model, self.decode, self.options, self.to = model, decode, options, to
+    def __init__(
+        self,
+        model: Any,
+        decode: Decoder,
+        seed: int = 0,
+        exemplars: int = 3,
+        data: str | None = None,
+        data_dir: str | None = None,
+        split: str | None = None,
+        features: str | None = None,
+    ):
+        self.model, self.decode, self.seed, self.count = model, decode, seed, exemplars
+        self.data, self.data_dir, self.split, self.features = data, data_dir, split, features
 
     @functools.cached_property
     def held_out(self) -> HeldOut:
         """The data, which a model that does not say what it learnt from may do without."""
-        return held_out(self.model.about, self.options)
+        about = self.model.about
+        shape = tuple(about["images"]["shape"])
+        return HeldOut(about.get("data", {}), shape, self.data, self.split, self.data_dir)
 
     def mean(self, point: Point) -> np.ndarray:
         """Return the one latent that a point stands for, float32 [latent_dim]."""
@@ -121,7 +153,7 @@ class Latents:
     def _of_sample(self, number):
         from kerasgan import latent
 
-        return latent.prior(number + 1, self.decode.latent_dim, self.options.seed)[number:]
+        return latent.prior(number + 1, self.decode.latent_dim, self.seed)[number:]
 
     def _of_image(self, number):
         import numpy as np
@@ -140,10 +172,17 @@ class Latents:
 
         shape = self.model.image_shape("encode")
         ranges = self.model.about.get("data", {}).get("value_ranges")
-        found = pictures.named([path], shape, self.options.data_dir, self.options.split or "test", ranges)
-        pictures.check_that_they_stay(found, self.to)
-        blocks = pictures.blocks(found, shape, None, self.model.about["variant"])
+        found = inputs.named([path], shape, self.data_dir, self.split or "test", ranges)
+        blocks = inputs.blocks(found, shape, None, self.model.about["variant"])
         return np.concatenate([latent.encode(self.model, images) for _, images in blocks])
+
+    def _of_pixels(self, images):
+        from kerasgan import latent
+
+        return latent.encode(self.model, images)
+
+    def _of_latents(self, latents):
+        return latents
 
     def _of_label(self, label):
         return self._encoded_of_label(label) if "encode" in self.model.about["verbs"] else self._samples_of_label(label)
@@ -156,35 +195,28 @@ class Latents:
         images, labels = batches.columns
         found = of_labels(data.Source(images, labels, batches.classes, batches.about), [label])
         self._check_enough(found, label, f"images of {self.held_out.name}")
-        return latent.encode(self.model, images[found[: self.options.exemplars]])
+        return latent.encode(self.model, images[found[: self.count]])
 
     def _samples_of_label(self, label):
         """Return the latents of the samples of a class that a classifier is surest of."""
         from kerasgan import latent, metrics
 
-        latents = latent.prior(CANDIDATES, self.decode.latent_dim, self.options.seed)
+        latents = latent.prior(CANDIDATES, self.decode.latent_dim, self.seed)
         images = self.decode(latents)
-        if "classify" in self.model.about["verbs"] and not self.options.features:
+        if "classify" in self.model.about["verbs"] and not self.features:
             logits = self.model.classify(images=images)
         else:
-            logits = metrics.feature_network(self.options.features or self.held_out.features()).classify(images)
+            logits = metrics.feature_network(self.features or self.held_out.features()).classify(images)
         if not isinstance(label, int) or label >= logits.shape[1]:
             raise UserError(f"The classifier knows labels by number, 0 to {logits.shape[1] - 1}, and not {label}.")
         of_label = (logits.argmax(axis=1) == label).nonzero()[0]
         self._check_enough(of_label, label, f"{CANDIDATES:,} samples")
         surest = metrics.probabilities(logits)[of_label, label].argsort(kind="stable")[::-1]
-        return latents[of_label[surest[: self.options.exemplars]]]
+        return latents[of_label[surest[: self.count]]]
 
     def _check_enough(self, found, label, among):
-        if len(found) < self.options.exemplars:
+        if len(found) < self.count:
             raise UserError(
-                f"Of the {among}, {len(found)} are labelled {label}, and {self.options.exemplars} are to be averaged: "
+                f"Of the {among}, {len(found)} are labelled {label}, and {self.count} are to be averaged: "
                 "ask for fewer --exemplars."
             )
-
-
-def held_out(about: dict[str, Any], options: argparse.Namespace) -> HeldOut:
-    """Return the data that a model with this kerasgan.json is explored with."""
-    return HeldOut(
-        about.get("data", {}), tuple(about["images"]["shape"]), options.data, options.split, options.data_dir
-    )
