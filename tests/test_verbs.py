@@ -53,6 +53,8 @@ class Doubler(Judge):
     image_shape: height, width and channels of the images
     """
 
+    verbs = ("translate",)
+
     def endpoints(self):
         def double(x):
             return tf.repeat(tf.repeat(x, 2, axis=1), 2, axis=2)
