@@ -267,6 +267,9 @@ def test_a_first_stage_may_move_and_be_no_other(recorded, tmp_path):
     assert stage.start_from == moved
     assert stage.kept()["start_from"] == str(moved)
     run_folder.write(moved, {"variant": "dcgan", "weights_sha256": "other"})
+    moved.rename(tmp_path / "run-dcgan")  # the first stage went on where it was, which is no matter
+    assert stages.stages(about, given)[0].start_from == tmp_path / "run-dcgan"
+    (tmp_path / "run-dcgan").rename(moved)
     with pytest.raises(UserError, match=r"started from weights with the SHA-256 abc, and those of \S+moved have other"):
         stages.stages(about, {**given, "start_from": str(moved)})
 

@@ -95,9 +95,8 @@ class Record(keras.callbacks.Callback):
         recorded = run_folder.read(self.run)
         about = json.loads(json.dumps(about))
         if recorded["data"].get("sha256") == about["data"]["sha256"]:  # the same data, wherever it is, and its name
-            same = ("takes", "batch_size")
             for record in (recorded, about):
-                record["data"] = {name: record["data"][name] for name in same}
+                record["data"] = {name: record["data"].get(name) for name in ("takes", "batch_size")}
         for part in ("variant", "hyperparameters", "optimizers", "precision", "data", "seed"):
             if recorded[part] != about[part]:
                 raise UserError(

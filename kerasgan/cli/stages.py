@@ -172,22 +172,21 @@ def _resumed(about, run, given):
     stage = Stage(about, run, settings, resume=True)
     stage.settings["task"] = stage.settings["task"] or about.task
     if about.starts_from:
-        stage.settings["start_from"] = given.get("start_from") or stage.settings["start_from"]
+        was = stage.settings["start_from"] or os.path.abspath(_first_run(about, run))
+        if given.get("start_from", was) != was:
+            _check_moved(run, record, given["start_from"])
+            stage.settings["start_from"] = given["start_from"]
         stage.start_from = Path(stage.settings["start_from"] or _first_run(about, run))
-        _check_first_stage(stage, record)
     return [stage]
 
 
-def _check_first_stage(stage, record):
-    """Raise UserError if the run to start from is given anew, and is another one than it was."""
-    was = record.get("started_from_sha256")
-    if was is None or not (stage.start_from / "run.json").is_file():
-        return
-    found = run_folder.read(stage.start_from).get("weights_sha256")
-    if found != was:
+def _check_moved(run, record, start_from):
+    """Raise UserError if a run did not start from this one, as far as it knows."""
+    found, was = run_folder.read(start_from).get("weights_sha256"), record.get("started_from_sha256")
+    if was not in (None, found):
         raise UserError(
-            f"{stage.run} started from weights with the SHA-256 {was}, and those of {stage.start_from} have {found}: "
-            "give the run that it started from."
+            f"{run} started from weights with the SHA-256 {was}, and those of {start_from} have {found}: "
+            "leave --start-from out to resume it."
         )
 
 

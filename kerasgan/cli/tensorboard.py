@@ -35,7 +35,8 @@ def serve(options: argparse.Namespace) -> int:
         raise UserError(f"{error.msg}: choose another --port.") from None
     print(f"TensorBoard shows {folder} at {address} until Ctrl-C.", flush=True)
     try:
-        signal.signal(signal.SIGINT, signal.default_int_handler)  # here it is the way to end, and no interruption
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGINT, signal.default_int_handler)  # here it is the way to end, and no interruption
         threading.Event().wait()
     except KeyboardInterrupt:
         print()
