@@ -49,11 +49,9 @@ def scene(run: str | os.PathLike) -> Scene:
     Raises UserError for a folder that is no run, or a run that has no epoch behind it.
     """
     record, run = run_folder.read(run), Path(run)
-    rows = _rows(run / "history.csv")
-    found = {int(path.stem): path for path in sorted((run / "snapshots").glob("[0-9]*.png")) if path.stem.isdecimal()}
-    # The snapshot of an epoch is written before its row, and a run that is going on may be between the two.
-    epochs = [epoch for epoch in sorted(found) if epoch == 0 or epoch in rows]
-    if not rows or not set(epochs) & set(rows):
+    rows, found = _rows(run / "history.csv"), snapshots(run)
+    epochs = _shown(rows, found)
+    if not set(epochs) & set(rows):
         raise UserError(f"{run} has no epoch behind it that a film could show: train it first, or go on with --resume.")
     shown = sorted(set(np.linspace(0, len(epochs) - 1, MOST_FRAMES).astype(int)))
     name = CLASSES.get(record["variant"], record["variant"])
@@ -67,6 +65,17 @@ def scene(run: str | os.PathLike) -> Scene:
         rows=rows,
         snapshots={epochs[i]: found[epochs[i]] for i in shown},
     )
+
+
+def snapshots(run: str | os.PathLike) -> dict[int, Path]:
+    """Return the pictures that Snapshots wrote, by the epoch that they show."""
+    return {int(path.stem): path for path in (Path(run) / "snapshots").glob("[0-9]*.png") if path.stem.isdecimal()}
+
+
+def has_begun(run: str | os.PathLike) -> bool:
+    """Return whether a run has an epoch behind it that a film could show."""
+    rows = _rows(Path(run) / "history.csv")
+    return bool(set(_shown(rows, snapshots(run))) & set(rows))
 
 
 def write(scene: Scene, *paths: str | os.PathLike) -> None:
@@ -168,6 +177,11 @@ class _Stage:
 
 def _points(rows: dict[int, dict[str, float]], name: str) -> list[tuple[float, float]]:
     return [(row["step"], row[name]) for row in rows.values() if name in row]
+
+
+def _shown(rows: dict[int, Any], found: dict[int, Path]) -> list[int]:
+    """Return the epochs that have both: the snapshot of one is written before its row, or left alone by a kill."""
+    return [epoch for epoch in sorted(found) if epoch == 0 or epoch in rows]
 
 
 def _rows(path: Path) -> dict[int, dict[str, float]]:

@@ -13,7 +13,7 @@ import keras
 import tensorflow as tf
 
 import kerasgan
-from kerasgan import images, saved_model
+from kerasgan import images, progress, saved_model
 from kerasgan.data.batches import Batches
 from kerasgan.errors import UserError
 from kerasgan.layers import Noise
@@ -257,11 +257,13 @@ class GenerativeModel(keras.Model):
             self._check_can_evaluate()  # now, not after the first epoch
             kwargs["validation_data"] = self._in_order(kwargs["validation_data"])
         with self.when_fit_ends:  # whether it ends well or not
-            return super().fit(x, *args, **kwargs)
+            return progress.told(super().fit, x, *args, **kwargs)
 
     def evaluate(self, x=None, *args, **kwargs):
         """Return the held-out loss as keras.Model.evaluate() does. Raises UserError for players without one."""
         self._check_can_evaluate()
+        if len(args) < 3 and not progress.looked_at():
+            kwargs.setdefault("verbose", 2)  # one line instead of a progress bar
         return super().evaluate(self._in_order(x), *args, **kwargs)
 
     def make_train_function(self, force=False):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 import os
 from pathlib import Path
@@ -78,11 +79,13 @@ def write(run: Path, record: dict[str, Any]) -> None:
 
 
 def read_table(path: str | os.PathLike) -> list[dict[str, str]]:
-    """Return the rows of a table, such as history.csv; none, if there is no such file yet."""
+    """Return the whole rows of a table, such as history.csv; none, if there is no such file yet."""
     if not Path(path).exists():
         return []
     with open(path, newline="", encoding="utf-8") as file:
-        return list(csv.DictReader(file))
+        text = file.read()
+    whole = text[: text.rfind("\n") + 1]  # without a row that a kill or a full disk cut off
+    return list(csv.DictReader(io.StringIO(whole, newline="")))
 
 
 def write_table(path: Path, rows: list[dict]) -> None:
@@ -94,6 +97,29 @@ def write_table(path: Path, rows: list[dict]) -> None:
         writer.writeheader()
         writer.writerows(rows)
     os.replace(part, path)
+
+
+class Table:
+    """A table that a run adds to row by row: a long one is not written anew each time.
+
+    rows: those of read_table(path) that stay
+    """
+
+    def __init__(self, path: Path, rows: list[dict[str, str]]):
+        self.path, self.names = path, list(rows[0]) if rows else []
+        if path.exists() and (rows != read_table(path) or not path.read_bytes().endswith(b"\n")):
+            write_table(path, rows)
+
+    def add(self, row: dict[str, Any]) -> None:
+        """Add a row; a name that it lacks is empty there. If that is cut off, read_table() leaves the row out."""
+        if not set(row) <= set(self.names):
+            write_table(self.path, [*read_table(self.path), row])
+            self.names += [name for name in row if name not in self.names]
+            return
+        line = io.StringIO()
+        csv.DictWriter(line, self.names, restval="").writerow(row)
+        with open(self.path, "ab") as file:
+            file.write(line.getvalue().encode())
 
 
 def saved_model(path: str | os.PathLike) -> Path:

@@ -474,3 +474,36 @@ def test_what_samples_nothing_is_not_evaluated(tmp_path):
 def test_a_run_without_best_checkpoint_says_so(run):
     with pytest.raises(UserError, match=r"^There is no checkpoint in \S+best: train it first.$"):
         kerasgan.restore(run[0], "best")
+
+
+def test_what_too_few_images_do_not_let_be_measured_is_left_out(tmp_path, monkeypatch, capsys):
+    speed = kerasgan.evaluation.Measure("time for 1,000 samples", 1.5, "lower", 1, "s")
+    monkeypatch.setattr(kerasgan.evaluation, "generation", lambda *arguments: [speed])
+    evaluated(tmp_path / "run", 2)
+    assert [row["time for 1,000 samples"] for row in rows_of(tmp_path / "run")] == ["1.5", "1.5"]
+    assert "Frechet distance of 20 samples: cannot be measured\n" in capsys.readouterr().out
+    assert not (tmp_path / "run/best").exists()
+
+
+# ---- what only watches ----------------------------------------------------------------------------------------------
+
+
+def test_a_fit_of_no_epoch_has_no_film_and_is_none_the_worse(tmp_path):
+    model = fit(tmp_path / "run", epochs=0)
+    assert int(model.step.numpy()) == 0
+    assert not (tmp_path / "run/timeline.gif").exists()
+    assert (tmp_path / "run/saved_model").is_dir()
+
+
+def test_losses_that_are_not_finite_are_drawn_where_they_are(tmp_path):
+    drawing, values = callbacks.History(tmp_path, seconds_between_drawings=0), [1.0, float("nan"), float("inf"), 2.0]
+    drawing.set_model(small_model("gan"))
+    drawing.set_params({"epochs": 4, "steps": 1})
+    drawing.on_train_begin()
+    for epoch, value in enumerate(values):
+        drawing.on_epoch_begin(epoch)
+        drawing.on_epoch_end(epoch, {"d_loss": value, "val_d_loss": float("nan")})
+    drawing.on_train_end()
+    assert Image.open(tmp_path / "losses.png").size[0] == 800
+    rows = run_folder.read_table(tmp_path / "history.csv")
+    assert [float(row["d_loss"]) for row in rows] == pytest.approx(values, nan_ok=True)

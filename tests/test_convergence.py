@@ -385,3 +385,98 @@ def test_tensorboard_has_the_measures_and_each_new_verdict(tmp_path):
     )
     (text,) = events.Tensors("convergence/verdict")
     assert tf.make_ndarray(text.tensor_proto).item().startswith(b"Convergence: no learning. The weights of the gen")
+
+
+# ---- little data, and lopsided --------------------------------------------------------------------------------------
+
+
+def pictures(n, alike=False):
+    """Random pictures, or one of them n times."""
+    found = np.random.default_rng(0).integers(0, 256, (n, *SHAPE), np.uint8)
+    return np.repeat(found[:1], n, axis=0) if alike else found
+
+
+def labelled(labels, takes="labelled"):
+    labels = np.array(labels, np.int32)
+    return Batches((pictures(len(labels)), labels), takes, 2, classes=CLASSES)
+
+
+NEVER = {"diversity", "distance", "nearest", "novelty"}  # of pictures that differ in nothing
+
+
+@pytest.mark.parametrize(
+    ("key", "batches", "unknown"),
+    [
+        ("gan", Batches((pictures(1),), "images", 1), NEVER),
+        ("gan", Batches((pictures(3, alike=True),), "images", 2), NEVER),
+        ("gan", Batches((np.zeros((3, *SHAPE), np.uint8),), "images", 2), NEVER),
+        ("gan", Batches((pictures(2),), "images", 1), set()),
+        ("cyclegan", Batches((pictures(5), pictures(1)), "domains", 1), NEVER - {"novelty"}),
+        ("cgan", labelled([1] * 8), {"class_entropy"}),
+        ("cgan", labelled([0, 1] + [1] * 8), set()),
+        ("sgan", labelled([2] + [-1] * 9, "partly_labelled"), {"class_entropy"}),
+        ("sgan", labelled([2, 0] + [-1] * 8, "partly_labelled"), set()),
+    ],
+)
+@pytest.mark.filterwarnings("error::RuntimeWarning")
+def test_what_cannot_be_measured_is_left_out(key, batches, unknown):
+    found = looker(small_model(key, SHAPE), batches).look()
+    known = {"saturation", "diversity", "distance", "nearest"} | ({"novelty"} if key != "cyclegan" else set())
+    known |= {"class_entropy"} if key in ("cgan", "sgan") else set()
+    assert known & set(found) == known - unknown
+    assert all(np.isfinite(value) for value in found.values())
+
+
+def test_a_run_of_one_picture_trains_and_is_resumed(tmp_path):
+    batches, run = Batches((pictures(1),), "images", 1, about={"name": "one"}), tmp_path / "run"
+    for resume, epochs in ((False, 2), (True, 3)):
+        model = small_model("vae", SHAPE)
+        model.fit(batches, epochs=epochs, verbose=0, callbacks=callbacks.standard(run, batches, resume))
+    assert int(model.step.numpy()) == 3
+    assert {"timeline.gif", "losses.png", "saved_model"} <= {path.name for path in run.iterdir()}
+    (first,) = looks(run)
+    assert "saturation" in first
+    assert "distance" not in first
+    assert len((run / "tensorboard/latents.tsv").read_text().splitlines()) == 1
+
+
+def test_images_with_a_label_are_not_looked_at_more_often_than_others():
+    model, few = small_model("sgan", SHAPE), labelled([2] + [-1] * 9, "partly_labelled")
+    look = looker(model, few)
+    assert len(look.real) == len(np.unique(look.real, axis=0)) == 10
+    assert look.spread == pytest.approx(looker(small_model("gan", SHAPE), Batches(few.columns[:1], "images", 2)).spread)
+
+
+@pytest.mark.parametrize("left_out", [NEVER, {"class_entropy"}, {"distance"}, NEVER | {"class_entropy"}])
+@pytest.mark.parametrize("change", [{}, STRONG, {"diversity": 0.01}, {"saturation": 0.5}, {"weights/generator": 7.0}])
+def test_a_verdict_goes_by_what_was_measured(left_out, change):
+    rows = [{n: v for n, v in row.items() if n not in left_out} for row in run_of(*[change] * 5)]
+    found = verdicts.verdict(rows)
+    if {"saturation", "weights/generator"} & set(change):
+        assert found.name in ("diverged", "no learning")
+    elif "diversity" in change and "diversity" not in left_out:
+        assert found.name == "mode collapse"
+    elif "accuracy" in change and "distance" not in left_out:
+        assert found.name == "discriminator too strong"
+    else:
+        assert found is not None
+        assert found.name == "healthy"
+        assert ("The distance of samples" in found.evidence) == ("distance" not in left_out)
+
+
+def test_a_look_at_a_broken_loss_is_no_look_at_weights():
+    rows = run_of({}, {}, {}, {})
+    rows[2] = {"step": 201.0, "loss/d_loss": np.nan}
+    assert verdicts.verdict(rows) is None or verdicts.verdict(rows).name == "healthy"
+
+
+def test_a_loss_that_stays_broken_is_one_row(tmp_path):
+    batches, run = small_batches("vae"), tmp_path / "run"
+    model = small_model("vae", autoencoder=keras.optimizers.SGD(float("inf")))
+    model.fit(
+        batches, epochs=2, verbose=0, callbacks=[Record(run, batches), callbacks.Convergence(run, batches, steps=2)]
+    )
+    rows = looks(run)
+    assert 1 <= len(rows) <= 2
+    assert not np.isfinite(rows[-1]["loss/loss"])
+    assert verdict_of(run)["name"] == "diverged"

@@ -7,12 +7,12 @@ import keras
 import numpy as np
 import pytest
 from conftest import every_variant, small_model
-from kerasgan.held_out import HeldOut
 from PIL import Image
 
 import kerasgan
 from kerasgan import images
 from kerasgan.cli import main
+from kerasgan.held_out import HeldOut
 
 SHAPE = (12, 8, 1)
 

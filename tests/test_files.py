@@ -11,12 +11,11 @@ import numpy as np
 import pytest
 from PIL import Image, ImageCms
 
-from kerasgan import data
-from kerasgan import inputs
-from kerasgan.held_out import HeldOut
+from kerasgan import data, inputs
 from kerasgan.cli.outputs import write_csv
 from kerasgan.data import files, values
 from kerasgan.errors import UserError, one_line
+from kerasgan.held_out import HeldOut
 from kerasgan.pictures import table
 
 Y, X = np.mgrid[:16, :16]

@@ -283,3 +283,22 @@ def test_a_film_that_cannot_be_made_is_one_line(tmp_path):
     (run / "snapshots/00003.png").write_text("no picture")
     with pytest.raises(UserError, match=r"^\S+00003.png cannot be read as a picture: [^\n]+$"):
         film.write(film.scene(run), tmp_path / "film.gif")
+
+
+@pytest.mark.parametrize("losses", ["nan", "inf"])
+def test_a_loss_that_is_not_finite_is_no_point(tmp_path, losses):
+    folder = write_run(tmp_path / "run", 3)
+    (folder / "history.csv").write_text(
+        f"epoch,step,loss,other\n1,10,3.0,{losses}\n2,20,{losses},{losses}\n3,30,1.0,\n"
+    )
+    frames = film_of(folder)
+    assert len(frames) == 4
+    assert blue(frames[1]).any()
+
+
+def test_a_run_has_begun_when_an_epoch_has_a_snapshot_and_a_row(tmp_path):
+    folder = write_run(tmp_path / "run", 1)
+    assert film.has_begun(folder)
+    (folder / "snapshots/00001.png").unlink()
+    assert not film.has_begun(folder)
+    assert not film.has_begun(tmp_path / "nothing")

@@ -21,9 +21,10 @@ from PIL import Image
 import kerasgan
 from kerasgan import callbacks, cli, paths, run_folder
 from kerasgan.callbacks import record
-from kerasgan.cli import main, stages, variant
-from kerasgan.held_out import HeldOut
+from kerasgan.cli import main, stages
 from kerasgan.errors import UserError
+from kerasgan.held_out import HeldOut
+from kerasgan.variants import variant
 
 train = importlib.import_module("kerasgan.cli.train")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import math
 import os
 from pathlib import Path
@@ -12,11 +13,13 @@ import numpy as np
 import tensorflow as tf
 from scipy.spatial.distance import cdist
 
-from kerasgan import images, run_folder
+from kerasgan import images, progress, run_folder
 from kerasgan.callbacks.verdicts import LONG, verdict
 from kerasgan.data.batches import Batches
 from kerasgan.paths import for_tensorflow
+from kerasgan.spacing import due
 
+LOOKS = 1000  # at a long run: half a megabyte of numbers, and two for TensorBoard
 SAMPLES = 64  # that are looked at each time: enough for means of distances, and as many as a snapshot has
 REAL = 256  # training images that they are compared with
 MEMORISABLE = 2000  # training images, up to which all are compared with samples: to learn more by heart takes long
@@ -27,6 +30,8 @@ class Convergence(keras.callbacks.Callback):
     """Look at what the model makes every `steps` steps, or four times an epoch if that is rarer; say what it means.
 
     data: what fit() trains on
+
+    Of a run for which more than 1,000 looks are planned, about as many are taken: see kerasgan.spacing.
 
     Writes a row for each look into convergence.csv, and TensorBoard scalars `convergence/...`. At the end of an epoch
     the verdict goes into run.json and, when it is another one, to the console and to TensorBoard; at a loss that is
@@ -43,24 +48,24 @@ class Convergence(keras.callbacks.Callback):
         self.path = self.run / "convergence.csv"
         self.writer = tf.summary.create_file_writer(for_tensorflow(self.run / "tensorboard"))
         self.every = max(self.steps, (self.params["steps"] or 0) // 4)
+        self.planned = self.params["epochs"] * (self.params["steps"] or 0)
         self.looker = None
 
     def on_epoch_begin(self, epoch, logs=None):
         if self.rows is None:  # now, as a resumed run has its step back
-            step = self.model.run_steps
-            rows = [r for r in run_folder.read_table(self.path) if int(r["step"]) <= step]
-            numbers = [{name: float(value) for name, value in r.items() if value} for r in rows]
-            self.rows = [{**r, "step": int(r["step"])} for r in numbers]
+            self.table = run_folder.Table(self.path, self._taken_up(self.model.run_steps))
             before = verdict(self.rows)
             self.said = before and before.name
+            self.new = self.broken = False
 
     def on_train_batch_end(self, batch, logs=None):
         step = self.model.run_steps
         losses = {f"loss/{name}": logs[name] for name in self.model.reports}  # the first is what is minimised
-        if not all(math.isfinite(value) for value in losses.values()):
+        before, self.broken = self.broken, not all(math.isfinite(value) for value in losses.values())
+        if self.broken and not before:
             self._add({"step": step, **losses})  # samples of what is broken would say nothing
             self._say()
-        elif not self.rows or step >= self.rows[-1]["step"] + self.every:
+        elif not self.broken and self._is_due(step):
             self.looker = self.looker or _Looker(self.model, self.data)
             self._add({"step": step, **losses, **self._players(), **self.looker.look()})
 
@@ -69,6 +74,25 @@ class Convergence(keras.callbacks.Callback):
 
     def on_train_end(self, logs=None):
         self.writer.close()
+
+    def _taken_up(self, now):
+        """Let `rows` be the looks at a run up to step `now` that this one would have taken, and return them as text."""
+        self.rows, stay = [], []
+        for row in run_folder.read_table(self.path):
+            step = int(row["step"])
+            if step <= now and self._is_due(step):
+                self._take({**{name: float(value) for name, value in row.items() if value}, "step": step})
+                stay.append(row)
+        return stay
+
+    def _is_due(self, step):
+        return not self.rows or (step - 1) // self.every >= self.next
+
+    def _take(self, row):
+        self.rows.append(row)
+        n = (row["step"] - 1) // self.every
+        of = max(self.planned // self.every, n)  # of a run whose length is unknown, what there has been
+        self.next = next(later for later in itertools.count(n + 1) if due(later, of, LOOKS))
 
     def _players(self):
         """Return each player's last loss and how it swings, and how large its last gradient and its weights are."""
@@ -83,21 +107,23 @@ class Convergence(keras.callbacks.Callback):
         return found
 
     def _add(self, row):
-        self.rows.append(row)
-        run_folder.write_table(self.path, self.rows)
+        self._take(row)
+        self.table.add(row)
+        self.new = True
         with self.writer.as_default(step=int(row["step"])):
             for name, value in row.items():
                 if name != "step" and not name.startswith(("loss/", "last_loss/")):  # History has those
                     tf.summary.scalar(f"convergence/{name}", value)
 
     def _say(self):
-        found = verdict(self.rows)
+        found = verdict(self.rows) if self.new else None
+        self.new = False
         if found is None:
             return
         run_folder.write(self.run, {**run_folder.read(self.run), "verdict": dataclasses.asdict(found)})
         if found.name != self.said:
             self.said = found.name
-            print(f"\n{found}", flush=True)
+            progress.say(str(found), self.params)
             with self.writer.as_default(step=int(self.rows[-1]["step"])):
                 tf.summary.text("convergence/verdict", str(found))
 
@@ -107,19 +133,25 @@ class _Looker:
 
     def __init__(self, model, data):
         self.model = model
-        self.batch = _examples(data, REAL)
-        columns = self.batch if isinstance(self.batch, tuple) else (self.batch,)
+        partly = data.takes == "partly_labelled"  # whose images come twice: by turns with a label, if they have one
+        batch = _examples(data, 2 * REAL if partly else REAL)
+        columns = batch if isinstance(batch, tuple) else (batch,)
         pictures = [column for column in columns if len(column.shape) == 4]
-        self.first = tf.nest.map_structure(lambda t: t[:SAMPLES], self.batch)
+        self.first = tf.nest.map_structure(lambda t: t[:SAMPLES], batch)
         self.sources = images.to_uint8(pictures[0][:SAMPLES])
-        self.real = features(pictures[-1])
+        targets, self.labels, self.training = pictures[-1], None, None
+        if data.takes.endswith("labelled"):
+            known = columns[1].numpy() >= 0
+            self.labels, self.labelled = columns[1].numpy()[known], features(targets[known])
+            targets = targets[~known] if partly else targets
+        self.real = features(targets)
+        self.ends_of_real = share_at_the_ends(images.to_uint8(targets).numpy())
+        # what is 0 of these, as of one image, of images that are alike, or of one class, nothing can be compared with
         self.spread, self.nearest = mean_distance(self.real), nearest_other(self.real[:SAMPLES])
-        self.ends_of_real = share_at_the_ends(images.to_uint8(pictures[-1]).numpy())
-        self.labels = columns[1].numpy() if data.takes.endswith("labelled") else None
-        self.training = None
         if "sample" in model.endpoints() and 1 < data.examples <= MEMORISABLE:
             parts = [part[0] if isinstance(part, tuple) else part for part in data.in_order()]
-            self.training = np.unique(np.concatenate([features(part) for part in parts]), axis=0)
+            different = np.unique(np.concatenate([features(part) for part in parts]), axis=0)
+            self.training = different if len(different) > 1 else None
 
     def look(self):
         return {**self._judged(), **self._of_samples(self._made())}
@@ -153,10 +185,9 @@ class _Looker:
         if self.training is not None:
             nearest, second = np.partition(cdist(fake, self.training), 1, axis=1)[:, :2].T
             found["novelty"] = np.median(nearest / second)
-        if self.labels is not None:
-            known = self.labels >= 0
-            nearest = self.labels[known][to_real[:, known].argmin(axis=1)]
-            found["class_entropy"] = entropy(nearest) / entropy(self.labels[known])
+        if self.labels is not None and entropy(self.labels) > 0:
+            nearest = self.labels[cdist(fake, self.labelled).argmin(axis=1)]
+            found["class_entropy"] = entropy(nearest) / entropy(self.labels)
         return found
 
 
@@ -179,12 +210,14 @@ def features(x: tf.Tensor) -> np.ndarray:
 
 
 def mean_distance(a: np.ndarray) -> float:
-    """Return the mean distance of each of a[n, dimension] to each other one."""
+    """Return the mean distance of each of a[n, dimension] to each other one; 0 of one."""
     return cdist(a, a).sum() / max(1, len(a) * (len(a) - 1))
 
 
 def nearest_other(a: np.ndarray) -> float:
-    """Return the median, over up to 256 of a[n, dimension], of the distance to the nearest other one."""
+    """Return the median, over up to 256 of a[n, dimension], of the distance to the nearest other one; 0 of one."""
+    if len(a) < 2:
+        return 0.0
     some = a[np.linspace(0, len(a) - 1, min(len(a), REAL)).astype(int)]
     return np.median(np.partition(cdist(some, a), 1, axis=1)[:, 1])
 
@@ -195,6 +228,6 @@ def share_at_the_ends(pictures: np.ndarray) -> float:
 
 
 def entropy(labels: np.ndarray) -> float:
-    """Return the entropy in nats of how often each of the labels[n] occurs."""
+    """Return the entropy in nats of how often each of the labels[n] occurs; 0 of one class, or of no label."""
     p = np.unique(labels, return_counts=True)[1] / len(labels)
-    return float(-(p * np.log(p)).sum())
+    return float((p * -np.log(p)).sum())

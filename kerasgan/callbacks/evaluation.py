@@ -11,7 +11,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from kerasgan import evaluation, run_folder
+from kerasgan import evaluation, progress, run_folder
 from kerasgan.errors import UserError
 from kerasgan.metrics import FeatureNetwork
 from kerasgan.paths import for_tensorflow
@@ -28,6 +28,7 @@ class Evaluation(keras.callbacks.Callback):
     name: what the Frechet distance is called with these features on this data
     clock: what seconds are read from; time.process_time counts those that processor cores worked
 
+    What too few images do not let be measured is left out; without a Frechet distance, no checkpoint is the best one.
     The checkpoint of the lowest Frechet distance is in the run's folder `best`: kerasgan.restore(run, "best").
     Seconds are those of training alone, without those of an epoch that was broken off.
     Raises UserError for a model that samples nothing.
@@ -73,14 +74,17 @@ class Evaluation(keras.callbacks.Callback):
         measures = evaluation.generation(self.live, self.real, None, self.network, self.n, 1, self.name)
         step, found = self.model.run_steps, {one.name: one.value for one in measures}
         rows = [r for r in run_folder.read_table(self.path) if int(r["epoch"]) <= epoch]
-        if all(found[self.name] < float(r[self.name]) for r in rows):
+        distance = found.get(self.name)
+        if distance is not None and all(distance < float(r[self.name]) for r in rows if r.get(self.name)):
             self.best.save(checkpoint_number=step)
         row = {"epoch": epoch + 1, "step": step, "seconds": f"{seconds:.1f}", **found}
         run_folder.write_table(self.path, [*rows, row])
         with self.writer.as_default(step=step):
             for name, value in found.items():
                 tf.summary.scalar(f"evaluation/{name}", value)
-        print(f"{self.name} of {min(self.n, len(self.real)):,} samples: {found[self.name]:.4g}", flush=True)
+        n = min(self.n, len(self.real))
+        worth = "cannot be measured" if distance is None else f"{distance:.4g}"
+        progress.say(f"{self.name} of {n:,} samples: {worth}", self.params)
         self.seconds_before, self.started = seconds, self.clock()
 
     def on_train_end(self, logs=None):

@@ -14,7 +14,7 @@ from kerasgan import film
 class Film(keras.callbacks.Callback):
     """Write the film of a run at the end, and now and then while it goes on: not more than `share` of the time.
 
-    It is made of what Snapshots and History write.
+    It is made of what Snapshots and History write; there is none of a run without an epoch.
     """
 
     def __init__(self, run: str | os.PathLike, seconds: float = 60.0, share: float = 0.02):
@@ -33,6 +33,8 @@ class Film(keras.callbacks.Callback):
         self._write()
 
     def _write(self):
+        if not film.has_begun(self.run):
+            return
         started = time.monotonic()
         film.write(film.scene(self.run), self.run / "timeline.gif", self.run / "timeline.mp4")
         self.written_at = time.monotonic()

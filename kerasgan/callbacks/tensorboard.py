@@ -22,10 +22,12 @@ from kerasgan.data.sources import Source
 from kerasgan.errors import one_line
 from kerasgan.paths import for_tensorflow
 from kerasgan.saved_model import LiveModel
+from kerasgan.spacing import due
 
 ENCODED = 1000  # images that the projector shows, and
 NUMBERS = 2_000_000  # the most that their latents may be in all: more than this, a browser does not bear
 THUMBNAIL = 64  # pixels of the larger side
+HISTOGRAMS = 100  # of each weight of a long run: a kilobyte each
 
 
 class Hyperparameters(keras.callbacks.Callback):
@@ -67,7 +69,10 @@ def _plain(value):
 
 
 class Histograms(keras.callbacks.Callback):
-    """Write the weights of each player, before training and after each epoch."""
+    """Write the weights of each player, before training and after each epoch; of more than 100, after about as many.
+
+    See kerasgan.spacing for which; the last one is always among them.
+    """
 
     def __init__(self, run: str | os.PathLike):
         super().__init__()
@@ -75,15 +80,20 @@ class Histograms(keras.callbacks.Callback):
 
     def on_train_begin(self, logs=None):
         self.writer = tf.summary.create_file_writer(for_tensorflow(self.run / "tensorboard"))
+        self.left_out = False
 
     def on_epoch_begin(self, epoch, logs=None):
         if self.model.run_steps == 0:
             self._write()
 
     def on_epoch_end(self, epoch, logs=None):
-        self._write()
+        self.left_out = not due(epoch + 1, self.params["epochs"], HISTOGRAMS)
+        if not self.left_out:
+            self._write()
 
     def on_train_end(self, logs=None):
+        if self.left_out:
+            self._write()
         self.writer.close()
 
     def _write(self):

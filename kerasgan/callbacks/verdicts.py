@@ -42,7 +42,8 @@ def verdict(rows: list[dict[str, float]]) -> Verdict | None:
     """Return what ails a run, or that it is healthy; None as long as there were too few looks to say.
 
     rows: the looks at it, as `Convergence` writes them: the first one at its first step. Each has what is known of
-    the model, so that a model without a discriminator is never told that it has too strong a one.
+    the model, so that a model without a discriminator is never told that it has too strong a one, and what its data
+    let be measured: of a single image, how various samples are compared with real ones is unknown.
     """
     if not rows:
         return None
@@ -66,8 +67,8 @@ def standing_still(rows: list[dict[str, float]]) -> Verdict | None:
     """A player whose weights do not move."""
     last = rows[-1 - LOOKS :]
     for player, norm in _named("weights/", last).items():
-        norms = [row[f"weights/{player}"] for row in last]
-        if len(last) > LOOKS and max(norms) == min(norms):
+        norms = [row[f"weights/{player}"] for row in last if f"weights/{player}" in row]
+        if len(norms) > LOOKS and max(norms) == min(norms):
             since = f"since step {last[0]['step']:.0f}: their norm is {norm:.6g} still"
             return Verdict(
                 "no learning",
@@ -157,7 +158,7 @@ def healthy(rows: list[dict[str, float]]) -> Verdict | None:
         return None
     losses = _named("loss/", rows)
     said = [f"{name} went from {first[f'loss/{name}']:.4g} to {loss:.4g}" for name, loss in losses.items()]
-    if "distance" in now:
+    if "distance" in now and "distance" in first:
         said = [f"The distance of samples from real images went from {first['distance']:.2g} to {now['distance']:.2g}"]
     if "d_fake" in now:
         said.append(f"D(x) is {now['d_real']:.2f} and D(G(z)) {now['d_fake']:.2f}")

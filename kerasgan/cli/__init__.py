@@ -53,9 +53,10 @@ def _main(arguments):
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorFlow's start-up notes; its errors are still raised
     try:
         options = parser(arguments).parse_args(arguments)
-        code = options.command(options)
-        sys.stdout.flush()
-        return code
+        try:
+            return options.command(options)
+        finally:
+            sys.stdout.flush()  # before an error, so that a file that gets both has them in their order
     except BrokenPipeError:  # who reads a table has read enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1

@@ -246,7 +246,10 @@ def _strategy(tf, devices, xla, batch_size):
 
 
 def _print_what_was_written(run, model, epochs, settings):
-    last = max((run / "snapshots").glob("*.png"))
+    from kerasgan import film
+
+    pictures = film.snapshots(run)
+    last = pictures[max(pictures)]
     print(f"\n{int(model.step.numpy())} steps done. In {for_shell(run)}:")
     print(f"  {last.relative_to(run)}, timeline.mp4, timeline.gif    what it makes, and how it learnt to")
     print("  losses.png, history.csv                        its losses")
