@@ -460,7 +460,7 @@ def test_a_command_ends_at_once_with_one_line(number, monkeypatch, capfd):
         os.kill(os.getpid(), number)
         raise AssertionError("it went on")
 
-    monkeypatch.setattr(cli, "list_variants", command)
+    monkeypatch.setattr("kerasgan.cli.list.list_variants", command)
     monkeypatch.setattr(os, "_exit", end)
     before = signal.getsignal(number)
     with pytest.raises(Ended, match="130"):
@@ -474,7 +474,7 @@ def test_what_is_ignored_stays_ignored(monkeypatch, capsys):
         os.kill(os.getpid(), signal.SIGINT)
         return 0
 
-    monkeypatch.setattr(cli, "list_variants", command)
+    monkeypatch.setattr("kerasgan.cli.list.list_variants", command)
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # as a shell leaves it to what it runs in the background
     try:
         assert main(["list"]) == 0
