@@ -13,10 +13,11 @@ from typing import Any
 
 import numpy as np
 
-from kerasgan import metrics
+from kerasgan import class_names, metrics
 from kerasgan.errors import UserError
 
 BLOCK = 500  # images that a model gets at once
+VARIETY = "variety (1 - MS-SSIM)"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -51,8 +52,13 @@ def generation(
     real: uint8 images that it did not learn from; the first n are compared with
     others: further real images, of which up to `draws` sets of n are measured in the place of samples: the floor
     name: what the Frechet distance is called with these features on this data
+
+    What so few or so small images have no measure of is left out: `unmeasured` says what, and why. Raises UserError for
+    no images at all.
     """
     n = min(n, len(real))
+    if n == 0:
+        raise UserError("There are no images to measure.")
     real = real[:n]
     reference = _Reference(real, network, name)
     found, seconds = [], []
@@ -71,34 +77,74 @@ def generation(
             shown = {"beside": _mean(beside), "beside_std": _std(beside), "beside_what": "other real images"}
             measure = dataclasses.replace(measure, **shown)
         measures.append(measure)
-    low, high = np.mean([one["interval"] for one in found], axis=0).tolist()
+    low, high = np.mean([one.get("interval", (math.nan, math.nan)) for one in found], axis=0).tolist()
     if math.isfinite(low):  # few samples are one block, which has no interval
-        measures[1] = dataclasses.replace(measures[1], low=low, high=high)
+        kernel = next(i for i, one in enumerate(measures) if one.name == "kernel distance")
+        measures[kernel] = dataclasses.replace(measures[kernel], low=low, high=high)
     if "sample_labelled" in model.about["verbs"] and network.logits:
         measures.append(_label_accuracy(model, network, n))
     measures.append(Measure("time for 1,000 samples", _mean(seconds[1:] or seconds), "lower", n, "s"))
     return measures
 
 
+def unmeasured(n: int, image_shape: tuple[int, int, int], name: str = "Frechet distance") -> list[str]:
+    """Return what `generation` cannot measure of n samples of a shape, a line for each, with the reason.
+
+    name: what the Frechet distance is called
+    """
+    here = "here is 1" if n == 1 else f"here are {n:,}"
+    found = []
+    if n < 2:
+        found.append(f"{name}: it compares covariances, which take 2 images or more; {here}")
+        found.append(f"kernel distance: it compares pairs of images, so it takes 2 or more; {here}")
+    elif n < 2 * metrics.FEATURES:
+        found.append(
+            f"confidence interval of the kernel distance: it takes two blocks of {metrics.FEATURES:,} images; {here}"
+        )
+    if n <= metrics.NEIGHBOURS:
+        found.append(
+            f"{', '.join(metrics.Manifolds._fields)}: they look at the {metrics.NEIGHBOURS} nearest neighbours of each "
+            f"image, so they take {metrics.NEIGHBOURS + 1} images or more; {here}"
+        )
+    if n < 2:
+        found.append(f"{VARIETY}: it compares pairs of images, so it takes 2 or more; {here}")
+    elif min(image_shape[:2]) < metrics.WINDOW:
+        found.append(f"{VARIETY}: {_too_small(image_shape)}")
+    return found
+
+
+def unlike(image_shape: tuple[int, int, int]) -> list[str]:
+    """Return what `reconstruction` and `translation` cannot measure of images of a shape, with the reason."""
+    return [f"SSIM: {_too_small(image_shape)}"] if min(image_shape[:2]) < metrics.WINDOW else []
+
+
+def _too_small(image_shape):
+    height, width = image_shape[:2]
+    return f"it looks at windows of {metrics.WINDOW} x {metrics.WINDOW} pixels; the images have {height} x {width}"
+
+
 class _Reference:
-    """Real images that sets of images of equal number are measured against."""
+    """Real images that sets of images of equal number are measured against, by all that so many have a measure of."""
 
     def __init__(self, real, network, name):
         self.real, self.network, self.name = network(real), network, name
-        self.better = {name: "lower", "kernel distance": "lower"}
-        self.better |= dict.fromkeys(metrics.Manifolds._fields, "higher")
-        self.better |= {"variety (1 - MS-SSIM)": ""} if min(real.shape[1:3]) >= metrics.WINDOW else {}
+        n = len(real)
+        self.better = {name: "lower", "kernel distance": "lower"} if n > 1 else {}
+        self.better |= dict.fromkeys(metrics.Manifolds._fields, "higher") if n > metrics.NEIGHBOURS else {}
+        self.better |= {VARIETY: ""} if n > 1 and min(real.shape[1:3]) >= metrics.WINDOW else {}
         if network.logits:
             self.better |= {"class score": "higher", "rarest class": "", "most frequent class": ""}
 
     def measured(self, images):
-        features = self.network(images)
-        found = {self.name: metrics.frechet_distance(features, self.real)}
-        kernel = metrics.kernel_distance(features, self.real)
-        found |= {"kernel distance": kernel.value, "interval": (kernel.low, kernel.high)}
-        found |= metrics.manifolds(self.real, features)._asdict()
-        if "variety (1 - MS-SSIM)" in self.better:
-            found["variety (1 - MS-SSIM)"] = metrics.diversity(images)
+        features, found = self.network(images), {}
+        if self.name in self.better:
+            kernel = metrics.kernel_distance(features, self.real)
+            found |= {self.name: metrics.frechet_distance(features, self.real)}
+            found |= {"kernel distance": kernel.value, "interval": (kernel.low, kernel.high)}
+        if "precision" in self.better:
+            found |= metrics.manifolds(self.real, features)._asdict()
+        if VARIETY in self.better:
+            found[VARIETY] = metrics.diversity(images)
         if self.network.logits:
             logits = self.network.classify(images)
             shares = metrics.class_shares(logits)
@@ -109,7 +155,7 @@ class _Reference:
 
 def _label_accuracy(model, network, n):
     labels = np.arange(n, dtype=np.int32) % model.about["hyperparameters"]["classes"]
-    logits = network.classify(model.sample_labelled(labels=labels, seed=0))
+    logits = network.classify(model.sample_labelled(labels=class_names.asked(model.about, labels), seed=0))
     return Measure("label accuracy", metrics.accuracy(logits, labels), "higher", n)
 
 

@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from kerasgan import latent, metrics
+from kerasgan import class_names, latent, metrics
 from kerasgan.errors import UserError
 from kerasgan.held_out import HeldOut
 from kerasgan.latent import Projection
@@ -335,7 +335,7 @@ def nearest(
     about = model.about
     latent.check_samples(about)
     held_out = HeldOut(about.get("data", {}), tuple(about["images"]["shape"]), data, split, data_dir)
-    task, normal = ("one_class", {"normal": held_out.normal}) if held_out.normal else ("images", {})
+    task, normal = ("one_class", {"normal": held_out.normal}) if held_out.normal is not None else ("images", {})
     trained_on = held_out.load(task, "train", **normal).columns[0]
     samples = model.sample(n=n, seed=seed)
     shown = min(neighbours, len(trained_on) - 1)
@@ -383,7 +383,7 @@ class _Start:
         self.latents = Latents(model, self.decode, **where)
         self.name = model.about["variant"]
         if self.decode.label is not None:
-            self.name += f", label {self.decode.label}"
+            self.name += f", label {class_names.name_of(self.decode.label, class_names.of_model(model.about))}"
         self.stops = [self.latents.mean(one) for one in named]
 
 
@@ -409,9 +409,10 @@ class _Search:
     """
 
     def __init__(self, model, decode, label, seed):
-        labels = [decode.label]
+        labels = [label]
         if decode.label is not None and label is None:
-            labels = range(model.about["hyperparameters"]["classes"])
+            names = class_names.of_model(model.about)
+            labels = [class_names.name_of(n, names) for n in range(model.about["hyperparameters"]["classes"])]
         self.decoders = [latent.Decoder(model, label) for label in labels]
         self.candidates = np.empty((0, decode.latent_dim), np.float32)
         if "sample" in model.about["verbs"]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any
 
-from kerasgan import tasks
+from kerasgan import class_names, tasks
 from kerasgan.errors import UserError
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ class HeldOut:
         split: str | None = None,
         data_dir: str | None = None,
         task: str | None = None,
-        normal: tuple | None = None,
+        normal: str | None = None,
     ):
         self.trained_on, self.image_shape, self.data_dir, self.task = trained_on, image_shape, data_dir, task
         self.name = name or trained_on.get("name")
@@ -38,8 +38,7 @@ class HeldOut:
             raise UserError("The model does not say what it was trained on: give --data.")
         only_train = self.name == "digits" or self.name.lower().endswith(".npz")
         self.split = split or ("train" if only_train else "test")
-        normal = normal or trained_on.get("normal")
-        self.normal = (normal,) if isinstance(normal, int) else normal and tuple(normal)
+        self.normal = trained_on.get("normal") if normal is None else normal
         self.reasons: list[str] = []
 
     def features(self) -> str:
@@ -95,7 +94,7 @@ class HeldOut:
         elif tasks.TASKS[task] != "pairs":
             fitting = ", ".join(tasks.fit("pairs"))
             self.reasons.append(
-                f"translations are judged by pairs, and it learnt without: give --task, one of {fitting}"
+                f"translations: they are judged by pairs, and it learnt without: give --task, one of {fitting}"
             )
             return None
         options |= {name: self.trained_on[name] for name in tasks.options_of(task, {}) if name in self.trained_on}
@@ -108,6 +107,47 @@ class HeldOut:
             raise UserError(
                 f"The model was trained on {self.name}, which is not there: give --data with where it is now."
             )
+
+    def labelled(self, n: int) -> list[np.ndarray] | None:
+        """Return n images at most and their labels, by the numbers that the model's classes have; None without labels.
+
+        Classes are matched by name: a split that lacks some numbers its own in another way.
+        """
+        import numpy as np
+
+        from kerasgan import data
+        from kerasgan.data.labels import UNKNOWN
+
+        height, width, channels = self.image_shape
+        source = data.read(self.name, (height, width), channels, self.data_dir, self.split)
+        if source.labels is None:
+            self.reasons.append(f"accuracy: it takes labels, and {self.name} has none")
+            return None
+        names = source.about.get("class_names", [])
+        theirs = [class_names.name_of(n, names) for n in range(source.classes)]
+        numbers = class_names.matched(theirs, self.trained_on.get("class_names", []))
+        ours = np.array([UNKNOWN if n is None else n for n in numbers])
+        labels = np.where(source.labels == UNKNOWN, UNKNOWN, ours[source.labels])
+        known = np.flatnonzero(labels != UNKNOWN)
+        if left := len(labels) - len(known):
+            self.reasons.append(f"accuracy of {left} of {len(labels)} images: they are in no class that was learnt")
+        chosen = known[np.random.default_rng(0).permutation(len(known))[:n]]  # files come class by class
+        return [source.images[chosen], labels[chosen]] if len(known) else None
+
+    def anomalies(self, n: int) -> list[np.ndarray] | None:
+        """Return n images at most and which are anomalies (1); None where an AUC cannot be taken of them."""
+        if self.normal is None:
+            why = "give --normal, the labels of the images that are no anomalies"
+        elif self.split == "train":
+            why = "the train split has normal images alone: give another --split"
+        else:
+            images, anomalous = self.columns("one_class", n, normal=self.normal)
+            if 0 < anomalous.sum() < len(anomalous):
+                return [images, anomalous]
+            kind = "anomalies" if anomalous.any() else "normal"
+            why = f"it compares normal images with anomalies; all {len(images)} are {kind}"
+        self.reasons.append(f"AUC of the anomaly score: {why}")
+        return None
 
     def missing(self) -> str:
         """Return why nothing can be measured."""

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy import optimize, stats
 
+from kerasgan import class_names
 from kerasgan.errors import UserError
 
 BLOCK = 100  # images that a model makes at once
@@ -27,19 +28,19 @@ class Decoder:
     """A model as a function from latents [..., latent_dim] to uint8 images [..., height, width, channel].
 
     model: what kerasgan.load() returns, or a LiveModel
-    label: what is made, for a model that takes labels; 0 if none is given
+    label: the class that is made, by name or number, for a model that takes labels; the first if none is given
 
     Raises UserError for a model without latents, and for a label that it does not take.
     """
 
-    def __init__(self, model: Any, label: int | None = None):
+    def __init__(self, model: Any, label: int | str | None = None):
         about = model.about
         check_has_latents(about)
-        check_label(about, label)
+        number = label_number(about, label)
         self.model = model
         inputs = model.inputs("decode")
         self.latent_dim = int(inputs["latents"].shape[-1])
-        self.label = (label or 0) if "labels" in inputs else None
+        self.label = (number or 0) if "labels" in inputs else None  # a number, as the model takes it
 
     def __call__(self, latents: np.ndarray) -> np.ndarray:
         latents = np.asarray(latents, np.float32)
@@ -51,7 +52,9 @@ class Decoder:
         return images.reshape(*latents.shape[:-1], *images.shape[1:])
 
     def _block(self, latents):
-        labels = {} if self.label is None else {"labels": np.full(len(latents), self.label)}
+        labels = {}
+        if self.label is not None:
+            labels = {"labels": class_names.asked(self.model.about, np.full(len(latents), self.label))}
         return self.model.decode(latents=latents, **labels)
 
 
@@ -61,14 +64,17 @@ def check_has_latents(about: dict[str, Any]) -> None:
         raise UserError(f"{about['variant']} makes no images from latents: it has {', '.join(about['verbs'])}.")
 
 
-def check_label(about: dict[str, Any], label: int | None) -> None:
-    """Raise UserError unless a model with this kerasgan.json takes a label, or none is given."""
+def label_number(about: dict[str, Any], label: int | str | None) -> int | None:
+    """Return the number of the class that a model with this kerasgan.json is asked for, by name or number.
+
+    Raises UserError unless it takes a label and knows this one; None, for no label, is always right.
+    """
     if label is None:
-        return
+        return None
     if "sample_labelled" not in about["verbs"]:
         raise UserError(f"{about['variant']} takes no label: leave out --label.")
-    if label >= (classes := about["hyperparameters"]["classes"]):
-        raise UserError(f"{about['variant']} knows labels 0 to {classes - 1}, not {label}.")
+    (number,) = class_names.numbers_of_model(about, [label])
+    return number
 
 
 def check_samples(about: dict[str, Any]) -> None:

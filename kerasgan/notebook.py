@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from kerasgan import images
+from kerasgan import class_names, images
 from kerasgan.data.batches import Batches
 from kerasgan.errors import UserError
 from kerasgan.pictures import Picture
@@ -111,10 +111,11 @@ def samples(model: LoadedModel) -> Picture | None:
     variant, verbs, arguments = (model.about.get(part, {}) for part in ("variant", "verbs", "hyperparameters"))
     if "sample_labelled" in verbs:
         rows = min(arguments["classes"], 10)
-        made = model.sample_labelled(labels=np.repeat(np.arange(rows), COLUMNS), seed=0)
-        return show(
-            images.in_rows(made, COLUMNS), f"Samples of {variant} (seed 0): a row for each label from 0 to {rows - 1}."
-        )
+        its = class_names.asked(model.about, np.repeat(np.arange(rows), COLUMNS))
+        made = model.sample_labelled(labels=its, seed=0)
+        names = class_names.of_model(model.about)
+        which = f"of {', '.join(names[:rows])}" if names else f"label from 0 to {rows - 1}"
+        return show(images.in_rows(made, COLUMNS), f"Samples of {variant} (seed 0): a row for each {which}.")
     if "sample" not in verbs or "sampling_steps" in arguments:  # steps that a diffusion model takes to each image
         return None
     return show(images.in_rows(model.sample(n=COLUMNS * ROWS, seed=0), COLUMNS), f"Samples of {variant} (seed 0).")

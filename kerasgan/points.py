@@ -7,7 +7,7 @@ import functools
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from kerasgan import inputs
+from kerasgan import class_names, inputs
 from kerasgan.errors import UserError
 from kerasgan.held_out import HeldOut
 
@@ -48,14 +48,15 @@ def point(named: str | int | np.ndarray | Point) -> Point:
         return _of_array(named)
     text = str(named)
     names, parts = [], []
-    for part in [text] if Path(text).expanduser().exists() else text.split(","):
+    for part in _parts(text):
         kind, colon, value = part.partition(":")
         if part.isdecimal() and int(part) < NUMBERED:
             names, parts = [*names, f"sample {part}"], [*parts, ("sample", int(part))]
         elif kind == "image" and value.isdecimal():
             names, parts = [*names, f"image {value}"], [*parts, ("image", int(value))]
         elif kind == "label" and value:
-            names, parts = [*names, f"label {value}"], [*parts, ("label", int(value) if value.isdecimal() else value)]
+            value = value.strip('"')
+            names, parts = [*names, f"label {value}"], [*parts, ("label", value)]
         elif not colon and Path(part).expanduser().exists():
             names, parts = [*names, Path(part).stem], [*parts, ("path", part)]
         else:
@@ -67,6 +68,18 @@ def point(named: str | int | np.ndarray | Point) -> Point:
         names = [f"{kinds.pop()}s {', '.join(str(number) for _, number in parts)}"]
     name = " + ".join(names)
     return Point(name if len(name) <= LONGEST else f"{len(parts)} averaged", tuple(parts))
+
+
+def _parts(text):
+    """Return the latents that a text names: a file of this name, or one after each comma that is in no name.
+
+    A comma is part of a class's name where what follows is no latent, as in label:black, white; or in quotes.
+    """
+    if Path(text).expanduser().exists():
+        return [text]
+    parts = class_names.split(text)
+    latents = [p.isdecimal() or p.startswith(("image:", "label:")) or Path(p).expanduser().exists() for p in parts]
+    return parts if all(latents) or not text.startswith("label:") else [text]
 
 
 def _of_array(array):
@@ -204,14 +217,14 @@ class Latents:
         latents = latent.prior(CANDIDATES, self.decode.latent_dim, self.seed)
         images = self.decode(latents)
         if "classify" in self.model.about["verbs"] and not self.features:
-            logits = self.model.classify(images=images)
+            logits, names = self.model.classify(images=images), class_names.of_model(self.model.about)
         else:
-            logits = metrics.feature_network(self.features or self.held_out.features()).classify(images)
-        if not isinstance(label, int) or label >= logits.shape[1]:
-            raise UserError(f"The classifier knows labels by number, 0 to {logits.shape[1] - 1}, and not {label}.")
-        of_label = (logits.argmax(axis=1) == label).nonzero()[0]
+            network = metrics.feature_network(self.features or self.held_out.features())
+            logits, names = network.classify(images), network.class_names
+        number = class_names.number(label, names, range(logits.shape[1]), "The classifier knows no class")
+        of_label = (logits.argmax(axis=1) == number).nonzero()[0]
         self._check_enough(of_label, label, f"{CANDIDATES:,} samples")
-        surest = metrics.probabilities(logits)[of_label, label].argsort(kind="stable")[::-1]
+        surest = metrics.probabilities(logits)[of_label, number].argsort(kind="stable")[::-1]
         return latents[of_label[surest[: self.count]]]
 
     def _check_enough(self, found, label, among):

@@ -6,6 +6,7 @@ import dataclasses
 import math
 from typing import Any
 
+from kerasgan import class_names
 from kerasgan.errors import UserError, nearest
 
 # Each task, and what its batches hold: what the model `takes`.
@@ -35,8 +36,8 @@ class Option:
 
 OPTIONS = {
     "labels": Option("partly_labelled", 100, "how many images keep their label"),
-    "normal": Option("one_class", None, "labels of the normal images, the only ones to train on: 3 or 0,1,2"),
-    "domain_labels": Option("domains", None, "make the two domains of the images with these labels: 3,8"),
+    "normal": Option("one_class", None, "labels of the normal images, the only ones to train on: 3, 0,1,2 or cat,dog"),
+    "domain_labels": Option("domains", None, "make the two domains of the images with these labels: 3,8 or cat,dog"),
     "scale": Option("super_resolution", 4, "how many times smaller the source is"),
     "noise": Option("denoising", 0.5, "standard deviation of the noise, of images in [-1, 1]"),
 }
@@ -88,6 +89,12 @@ def _check(labels=1, normal=None, domain_labels=None, scale=2, noise=1.0):
         raise UserError(f"--scale {scale} makes nothing smaller: give a whole number from 2.")
     if not (math.isfinite(noise) and noise > 0):
         raise UserError(f"--noise {noise} is no noise: give a number above 0.")
-    if domain_labels is not None and len(set(domain_labels)) != 2:
-        given = ",".join(map(str, domain_labels))
-        raise UserError(f"--domain-labels {given} does not name two domains: give two different labels, like 3,8.")
+    if domain_labels is None:
+        return
+    labels = [str(label) for label in class_names.listed(domain_labels)]
+    if len(set(labels)) != 2:
+        given = domain_labels if isinstance(domain_labels, str) else ",".join(labels)
+        quoted = """; a name with a comma is quoted, like '"black, white",dog'""" if len(labels) > 2 else ""
+        raise UserError(
+            f"--domain-labels {given} does not name two domains: give two different labels, like 3,8{quoted}."
+        )

@@ -476,13 +476,33 @@ def test_a_run_without_best_checkpoint_says_so(run):
         kerasgan.restore(run[0], "best")
 
 
-def test_what_too_few_images_do_not_let_be_measured_is_left_out(tmp_path, monkeypatch, capsys):
-    speed = kerasgan.evaluation.Measure("time for 1,000 samples", 1.5, "lower", 1, "s")
-    monkeypatch.setattr(kerasgan.evaluation, "generation", lambda *arguments: [speed])
-    evaluated(tmp_path / "run", 2)
-    assert [row["time for 1,000 samples"] for row in rows_of(tmp_path / "run")] == ["1.5", "1.5"]
-    assert "Frechet distance of 20 samples: cannot be measured\n" in capsys.readouterr().out
-    assert not (tmp_path / "run/best").exists()
+@pytest.mark.parametrize("n", [1, 3])
+def test_few_images_end_no_run_that_they_watch(tmp_path, n, capsys):
+    run = tmp_path / "run"
+    fit(run, epochs=2, before=(callbacks.Evaluation(run, REAL[:n], network()),))
+    said = capsys.readouterr().out
+    assert said.count("Not measured: precision, recall, density, coverage: they look at the 5 nearest") == 1
+    rows = rows_of(run)
+    assert [row["epoch"] for row in rows] == ["1", "2"]
+    assert "precision" not in rows[0]
+    assert ("Frechet distance" in rows[0]) == (n > 1)
+    assert (tf.train.latest_checkpoint(str(run / "best")) is not None) == (n > 1)
+    assert f"Frechet distance of {n} samples" in said if n > 1 else "Frechet distance of" not in said
+
+
+def test_what_fails_to_be_measured_ends_no_run(tmp_path, monkeypatch, capsys):
+    def fails(a, b):
+        raise UserError("Some features are not finite.")
+
+    run = tmp_path / "run"
+    evaluated(run, 1)
+    monkeypatch.setattr(kerasgan.metrics, "frechet_distance", fails)
+    evaluated(run, 2, resume=True)
+    assert "Epoch 2 is not measured: Some features are not finite." in capsys.readouterr().out
+    assert [row["epoch"] for row in rows_of(run)] == ["1"]
+    assert (run / "saved_model").is_dir()
+    with pytest.raises(UserError, match="no images to compare samples with"):
+        fit(tmp_path / "none", epochs=1, before=(callbacks.Evaluation(tmp_path / "none", REAL[:0], network()),))
 
 
 # ---- what only watches ----------------------------------------------------------------------------------------------

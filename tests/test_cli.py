@@ -303,7 +303,7 @@ def test_a_run_without_a_number_gets_the_next_one(tmp_path):
         ("generate nowhere", "There is no nowhere"),
         ("generate taken", "taken is neither a run folder nor a SavedModel"),
         ("generate taken -o x.jpg", "ends in .png or .npz"),
-        ("generate taken --labels a", "a is not a whole number"),
+        ("generate taken --labels 3,,4", "leaves a name empty: give the names of classes"),
     ],
 )
 def test_mistakes_get_one_line_and_exit_code_2(arguments, said, tmp_path, capsys):
@@ -328,7 +328,7 @@ def test_what_samples_nothing_is_not_measured_while_training(tmp_path, monkeypat
 
 def test_mistakes_with_a_trained_model(conditional, capsys):
     for arguments, said in [
-        (["generate", conditional, "--labels", "3,10"], "cgan knows labels 0 to 9, not 10"),
+        (["generate", conditional, "--labels", "3,10"], "cgan knows no class 10: it has 0, 1, 2, 3, 4, 5, 6, 7, 8, 9."),
         (["train", "gan", "--run", conditional, "--resume"], "is a run of cgan, not of gan"),
         (
             ["train", "cgan", "--run", conditional, "--resume", "--batch-size", "5"],

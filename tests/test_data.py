@@ -170,7 +170,7 @@ def test_every_kind_of_file_at_any_depth(tmp_path, rng):
     (tmp_path / "notes.txt").write_text("no image")
     source = data.folder(tmp_path, (16, 12))
     assert source.images.shape == (9, 16, 12, 3)
-    assert source.labels is None
+    assert sorted(source.labels.tolist()) == [-1] * 6 + [0] * 3  # what lies beside the folder of a class has no label
     by_name = dict(zip(sorted(f for f in tmp_path.rglob("*.*") if f.suffix != ".txt"), source.images, strict=True))
     found = {file.name: image for file, image in by_name.items()}
     assert abs(int(found["film.gif"].mean()) - 200) < 3  # its first frame
@@ -428,7 +428,7 @@ def test_small_classes_leave_their_share_to_the_others(tmp_path):
     assert np.bincount(kept[kept >= 0]).tolist() == [2, 3, 10]
 
 
-def test_labels_that_are_unknown_stay_unknown(tmp_path):
+def test_labels_that_are_unknown_stay_unknown(tmp_path, capsys):
     labels = np.where(np.arange(50) < 30, np.arange(50) % 3, -1)
     np.savez(tmp_path / "x.npz", images=numbered(50), labels=labels)
     batches = data.load(tmp_path / "x.npz", "partly_labelled", 5)
@@ -439,8 +439,10 @@ def test_labels_that_are_unknown_stay_unknown(tmp_path):
     assert (kept[30:] == -1).all()
     with pytest.raises(UserError, match="asks for more labels than the 30"):
         data.load(tmp_path / "x.npz", "partly_labelled", 5, labels=31)
-    with pytest.raises(UserError, match="20 images without label; labelled needs all"):
-        data.load(tmp_path / "x.npz", "labelled", 5)
+    batches = data.load(tmp_path / "x.npz", "labelled", 5)  # needs all, and leaves the others out
+    assert batches.columns[1].tolist() == labels[:30].tolist()
+    np.testing.assert_array_equal(batches.columns[0], numbered(50)[:30])
+    assert "x.npz: 20 of 50 images have no label: labelled leaves them out." in capsys.readouterr().err
 
 
 def test_grey_is_the_luma_in_every_channel(tmp_path, rng):

@@ -182,13 +182,11 @@ def test_data_that_has_nothing_but_images_to_train_on_is_known_by_its_whole_name
         ("model --data data.npz --features nowhere", "There is no network nowhere"),
         ("model --data data.npz -n 0", "not a whole number from 1"),
         ("translator --data data.npz", "judged by pairs, and it learnt without: give --task"),
-        ("scorer --data data.npz --normal 1", "give another --split"),
     ],
 )
 def test_mistakes_are_answered_in_one_line(arguments, said, capsys):
     small_model("gan").export("model")
     small_model("cyclegan").export("translator", data={"name": "x", "task": "domains"})
-    small_model("f_anogan").export("scorer")
     arguments = arguments.split()
     if "--features" not in arguments:
         arguments += ["--features", "network.keras"]
@@ -196,3 +194,59 @@ def test_mistakes_are_answered_in_one_line(arguments, said, capsys):
     error = capsys.readouterr().err
     assert said in error
     assert error.count("\n") == 1
+
+
+@pytest.mark.parametrize("n", [1, 3])
+def test_few_pictures_are_measured_by_what_they_can_be(n, capsys):
+    for split in ("train", "test"):
+        for i in range(n):
+            save(f"pictures/{split}/{i}.png", pixels(1, seed=i)[0])
+    small_model("vae").export("model", data={"name": "./pictures", "task": "images"})
+    record = measured(capsys, "model", "--features", "network.keras")
+    assert set(record["measures"]) == {"samples", "reconstructions"}
+    assert ("Frechet distance" in values(record, "samples")) == (n > 1)
+    assert "precision" not in values(record, "samples")
+    reasons = [reason.partition(":")[0] for reason in record["unmeasured"]]
+    assert "precision, recall, density, coverage" in reasons
+    assert reasons[-2:] == ["SSIM", "AUC of the anomaly score"]
+    assert main(["evaluate", "model", "--features", "network.keras"]) == 0
+    table = capsys.readouterr().out
+    assert "\nnot measured\n" in table
+    assert f"take 6 images or more; here {'is 1' if n == 1 else 'are 3'}\n" in table
+
+
+def test_one_measure_that_cannot_be_taken_leaves_the_others(capsys):
+    small_model("f_anogan").export("scorer", data={"name": "data.npz", "task": "one_class", "normal": [1]})
+    record = measured(capsys, "scorer")  # of data that has no other split than what was learnt
+    assert set(record["measures"]) == {"reconstructions"}
+    assert "AUC of the anomaly score: the train split has normal images alone" in record["unmeasured"][-1]
+    for i in range(4):
+        save(f"pictures/test/1/{i}.png", pixels(1, seed=i)[0])
+        save(f"pictures/train/1/{i}.png", pixels(1, seed=i)[0])
+    record = measured(capsys, "scorer", "--data", "pictures", "--normal", "1")
+    assert "it compares normal images with anomalies; all 4 are normal" in record["unmeasured"][-1]
+
+    small_model("sgan").export("model", data={"name": "./pictures", "task": "images", "class_names": ["0", "1", "2"]})
+    record = measured(capsys, "model", "--features", "network.keras")  # of images of one class
+    logits = kerasgan.load("model").classify(images=np.concatenate([pixels(1, seed=i) for i in range(4)]))
+    assert values(record, "classes")["accuracy"] == (logits.argmax(1) == 1).mean()
+
+    np.savez("plain.npz", images=pixels(8))
+    record = measured(capsys, "model", "--data", "plain.npz", "--features", "network.keras")
+    assert set(record["measures"]) == {"samples"}
+    assert record["unmeasured"][-1] == "accuracy: it takes labels, and plain.npz has none"
+
+
+def test_a_network_that_nobody_asked_for_may_be_missing(monkeypatch, capsys):
+    def nowhere(which):
+        raise kerasgan.errors.UserError("Inception's weights cannot be had.")
+
+    monkeypatch.setattr(kerasgan.metrics, "feature_network", nowhere)
+    small_model("vae").export("vae", data={"name": "data.npz", "task": "images"})
+    record = measured(capsys, "vae")
+    assert set(record["measures"]) == {"reconstructions"}
+    assert record["unmeasured"][0] == "samples: Inception's weights cannot be had."
+    small_model("gan").export("gan", data={"name": "data.npz", "task": "images"})
+    for arguments in (["gan"], ["vae", "--features", "inception"]):
+        assert main(["evaluate", *arguments]) == 2
+        assert "Inception's weights cannot be had." in capsys.readouterr().err

@@ -143,3 +143,30 @@ def test_classes_and_anomalies(monkeypatch):
     assert evaluation.anomalies(model, images, np.array([0, 0, 1, 1, 0]))[0].value == 1
     with pytest.raises(UserError, match="no images to measure"):
         evaluation.classification(model, images[:0], np.array([]))
+
+
+@pytest.mark.parametrize("n", [1, 2, 3, 5, 6, 7])
+@pytest.mark.parametrize("alike", [False, True])
+def test_few_images_are_measured_by_what_so_few_have_a_measure_of(n, alike):
+    real = np.repeat(noise(1), n, axis=0) if alike else noise(n)
+    model = generator(lambda n, seed: noise(n, seed=seed))
+    its = found(evaluation.generation(model, real, noise(30, seed=9), network(3), n=100, draws=2))
+    always = {"class score", "rarest class", "most frequent class", "time for 1,000 samples"}
+    of_pairs = {"Frechet distance", "kernel distance", "variety (1 - MS-SSIM)"} if n > 1 else set()
+    of_neighbours = {"precision", "recall", "density", "coverage"} if n > 5 else set()
+    assert set(its) == always | of_pairs | of_neighbours
+    assert all(np.isfinite(one.value) for one in its.values())
+    said = [line.partition(":")[0] for line in evaluation.unmeasured(n, real.shape[1:])]
+    few = ["Frechet distance", "kernel distance"] if n == 1 else ["confidence interval of the kernel distance"]
+    few += ["precision, recall, density, coverage"] if n < 6 else []
+    assert said == few + (["variety (1 - MS-SSIM)"] if n == 1 else [])
+
+
+def test_all_is_measured_of_many_large_images():
+    assert evaluation.unmeasured(2000, (11, 11, 1)) == []
+    (small,) = evaluation.unmeasured(2000, (12, 8, 1))
+    assert small == "variety (1 - MS-SSIM): it looks at windows of 11 x 11 pixels; the images have 12 x 8"
+    assert evaluation.unlike((12, 8, 1)) == ["SSIM: it looks at windows of 11 x 11 pixels; the images have 12 x 8"]
+    assert evaluation.unlike((11, 11, 1)) == []
+    with pytest.raises(UserError, match="no images to measure"):
+        evaluation.generation(generator(noise), noise(0), None, network())

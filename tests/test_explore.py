@@ -360,7 +360,7 @@ def test_what_is_no_point_is_said_in_one_line(folder, wrong):
         (["gan", "interpolate", "0", "none.png"], "there is no none.png: give a sample's number below 100000"),
         (["gan", "interpolate", "0", "image:0"], "gan has no encoder that tells the latents of 0"),
         (["gan", "interpolate", "--label", "1"], "gan takes no label: leave out --label."),
-        (["cgan", "interpolate", "--label", "3"], "cgan knows labels 0 to 2, not 3."),
+        (["cgan", "interpolate", "--label", "3"], "cgan knows no class 3: it has 0, 1, 2."),
         (["cgan", "interpolate", "label:1", "0"], "cgan is told the label beside its latents"),
         (["autoencoder", "interpolate", "0", "1"], "autoencoder draws no samples, so that there is none of number 0"),
         (["autoencoder", "truncate"], "autoencoder draws no samples: it has reconstruct, encode, decode"),

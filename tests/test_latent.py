@@ -210,7 +210,7 @@ def test_a_label_is_kept():
     expected = model.decode(latents=z, labels=np.full(4, 2))
     np.testing.assert_array_equal(latent.Decoder(model, 2)(z), expected)
     assert (latent.Decoder(model)(z) != expected).any()
-    with pytest.raises(UserError, match="cgan knows labels 0 to 2, not 3"):
+    with pytest.raises(UserError, match="cgan knows no class 3: it has 0, 1, 2"):
         latent.Decoder(model, 3)
     with pytest.raises(UserError, match="gan takes no label"):
         latent.Decoder(LiveModel(small_model("gan")), 0)

@@ -19,7 +19,7 @@ from conftest import assert_same, small_batches, small_model
 from PIL import Image
 
 import kerasgan
-from kerasgan import callbacks, cli, paths, run_folder
+from kerasgan import callbacks, paths, run_folder
 from kerasgan.callbacks import record
 from kerasgan.cli import main, stages
 from kerasgan.errors import UserError

@@ -30,8 +30,8 @@ class Evaluation(keras.callbacks.Callback):
 
     What too few images do not let be measured is left out; without a Frechet distance, no checkpoint is the best one.
     The checkpoint of the lowest Frechet distance is in the run's folder `best`: kerasgan.restore(run, "best").
-    Seconds are those of training alone, without those of an epoch that was broken off.
-    Raises UserError for a model that samples nothing.
+    Seconds are those of training alone, without those of an epoch that was broken off. What cannot be measured is said
+    and left out: it ends no run. Raises UserError for a model that samples nothing, and for no real images.
     """
 
     def __init__(
@@ -53,6 +53,10 @@ class Evaluation(keras.callbacks.Callback):
             raise UserError(
                 f"{type(self.model).__name__} samples nothing, so there is nothing to evaluate as it learns."
             )
+        if not len(self.real):
+            raise UserError("There are no images to compare samples with as it learns.")
+        for line in evaluation.unmeasured(min(self.n, len(self.real)), self.real.shape[1:], self.name):
+            print(f"Not measured: {line}.", flush=True)
         self.path = self.run / "evaluation.csv"
         self.writer = tf.summary.create_file_writer(for_tensorflow(self.run / "tensorboard"))
         state = [v.value for v in self.model.state()]
@@ -71,7 +75,11 @@ class Evaluation(keras.callbacks.Callback):
         if (epoch + 1) % self.every and epoch + 1 < self.params["epochs"]:
             return
         seconds = self.seconds_before + self.clock() - self.started
-        measures = evaluation.generation(self.live, self.real, None, self.network, self.n, 1, self.name)
+        try:
+            measures = evaluation.generation(self.live, self.real, None, self.network, self.n, 1, self.name)
+        except UserError as error:
+            progress.say(f"Epoch {epoch + 1} is not measured: {error}", self.params)
+            return
         step, found = self.model.run_steps, {one.name: one.value for one in measures}
         rows = [r for r in run_folder.read_table(self.path) if int(r["epoch"]) <= epoch]
         distance = found.get(self.name)
@@ -82,9 +90,9 @@ class Evaluation(keras.callbacks.Callback):
         with self.writer.as_default(step=step):
             for name, value in found.items():
                 tf.summary.scalar(f"evaluation/{name}", value)
-        n = min(self.n, len(self.real))
-        worth = "cannot be measured" if distance is None else f"{distance:.4g}"
-        progress.say(f"{self.name} of {n:,} samples: {worth}", self.params)
+        if distance is not None:
+            n = min(self.n, len(self.real))
+            progress.say(f"{self.name} of {n:,} samples: {distance:.4g}", self.params)
         self.seconds_before, self.started = seconds, self.clock()
 
     def on_train_end(self, logs=None):

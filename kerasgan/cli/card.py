@@ -98,8 +98,7 @@ def _command(options):
     words = ["kerasgan", "evaluate", options.model]
     for name in ("data", "split", "n", "draws", "features", "task", "normal"):
         if (given := getattr(options, name)) != usual[name]:
-            text = ",".join(map(str, given)) if isinstance(given, tuple) else str(given)
-            words += [f"--{name}" if len(name) > 1 else f"-{name}", text]
+            words += [f"--{name}" if len(name) > 1 else f"-{name}", str(given)]
     return shlex.join(words)
 
 

@@ -8,7 +8,7 @@ import json
 from typing import Any
 
 from kerasgan import run_folder, tasks
-from kerasgan.cli.options import FEATURES_HELP, MODEL, names, positive, tensorflow
+from kerasgan.cli.options import FEATURES_HELP, MODEL, labels, positive, tensorflow
 from kerasgan.errors import UserError
 from kerasgan.held_out import HeldOut
 
@@ -29,7 +29,7 @@ def add_options(command) -> None:
     command.add_argument(
         "--task", choices=pairs, metavar="TASK", help=f"what makes the pairs for translations: {', '.join(pairs)}"
     )
-    command.add_argument("--normal", type=names, help="labels of normal images, for anomaly scores: 3 or 0,1,2")
+    command.add_argument("--normal", type=labels, help="labels of normal images, for anomaly scores: 3, 0,1 or cat,dog")
     command.add_argument("--json", action="store_true", help="for programs")
 
 
@@ -58,7 +58,12 @@ def measured(options: argparse.Namespace) -> dict[str, Any]:
     network = None
     model = kerasgan.load(options.model)
     if "sample" in model.about["verbs"]:
-        network = metrics.feature_network(options.features or measured_on.features())
+        try:
+            network = metrics.feature_network(options.features or measured_on.features())
+        except UserError as error:
+            if options.features:
+                raise
+            measured_on.reasons.append(f"samples: {error}")  # nobody asked for this network
     measures = {title: its for title, its in _groups(model, measured_on, network, options).items() if its}
     if not measures:
         raise UserError(
@@ -73,6 +78,7 @@ def measured(options: argparse.Namespace) -> dict[str, Any]:
         "data": {"name": measured_on.name, "split": measured_on.split},
         "network": network and _described(network),
         "measures": {title: [dataclasses.asdict(one) for one in its] for title, its in measures.items()},
+        "unmeasured": measured_on.reasons,
         "versions": kerasgan.versions(),
     }
 
@@ -87,28 +93,27 @@ def held_out(about: dict[str, Any], options: argparse.Namespace) -> HeldOut:
 def _groups(model, held_out, network, options):
     from kerasgan import evaluation
 
-    verbs, found = model.about["verbs"], {}
+    verbs, found, reasons = model.about["verbs"], {}, held_out.reasons
     n = options.n
     if network:
         others = None if held_out.split == "train" else held_out.images(n * options.draws, "train")
-        name = held_out.distance(network)
-        found["samples"] = evaluation.generation(model, held_out.images(n), others, network, n, options.draws, name)
+        name, real = held_out.distance(network), held_out.images(n)
+        found["samples"] = evaluation.generation(model, real, others, network, n, options.draws, name)
+        reasons += evaluation.unmeasured(len(real), real.shape[1:], name)
     if "reconstruct" in verbs:
         found["reconstructions"] = evaluation.reconstruction(model, held_out.images(n))
     if "translate" in verbs and (sides := pairs(model, held_out, n)):
         found["translations"] = evaluation.translation(model.translate, *sides)
         if "translate_back" in verbs:
             found["translations back"] = evaluation.translation(model.translate_back, *sides[::-1])
-    if "classify" in verbs:
-        found["classes"] = evaluation.classification(model, *held_out.columns("labelled", n))
+    if {"reconstructions", "translations"} & set(found):
+        reasons += evaluation.unlike(held_out.image_shape)
+    if "classify" in verbs and (its := held_out.labelled(n)):
+        found["classes"] = evaluation.classification(model, *its)
     if "log_prob" in verbs:
         found["likelihood"] = evaluation.likelihood(model, *held_out.columns("images", n))
-    if "anomaly_score" in verbs and held_out.normal is not None:
-        if held_out.split == "train":
-            raise UserError("An AUC takes anomalies, and a train split of one_class has none: give another --split.")
-        found["anomalies"] = evaluation.anomalies(model, *held_out.columns("one_class", n, normal=held_out.normal))
-    elif "anomaly_score" in verbs:
-        held_out.reasons.append("an anomaly score is measured with --normal, the labels that are none")
+    if "anomaly_score" in verbs and (its := held_out.anomalies(n)):
+        found["anomalies"] = evaluation.anomalies(model, *its)
     return found
 
 
@@ -145,6 +150,10 @@ def _print(record):
         width, wide = max(len(one["name"]) for one in its), max(len(value(one)) for one in its)
         for one in its:
             print(f"  {one['name']:<{width}}  {value(one):<{wide}}  {beside(one)}".rstrip())
+    if record["unmeasured"]:
+        print("\nnot measured")
+    for reason in record["unmeasured"]:
+        print(f"  {reason}")
 
 
 def value(one: dict[str, Any]) -> str:

@@ -58,7 +58,7 @@ def add_options(command: argparse.ArgumentParser) -> None:
     one.add_argument("--thresholds", type=_thresholds, help="2,1,0.5 (2,1,0.5,0.1)")
     one.add_argument("-n", type=positive, default=10, help="samples")
     one.add_argument("--seed", type=seed, default=0, help="same seed, same samples")
-    one.add_argument("--label", type=seed, help="what is made, for models that take labels (0)")
+    one.add_argument("--label", help="the class that is made, for models that take labels (the first)")
     _add_output(one, "truncation.png", "table.png")
 
     one = _thing(
@@ -69,7 +69,7 @@ def add_options(command: argparse.ArgumentParser) -> None:
     )
     one.add_argument("-n", type=positive, default=6, help="pictures at most: each takes seconds to minutes")
     one.add_argument("--seed", type=seed, default=0, help="of the samples to start from")
-    one.add_argument("--label", type=seed, help="of the pictures, for models that take labels (whichever fits best)")
+    one.add_argument("--label", help="the pictures' class, for models that take labels (whichever fits best)")
     one.add_argument("--data-dir", help="where tensorflow-datasets keeps its data")
     one.add_argument("--split", default="test", help="of a data set of tensorflow-datasets")
     _add_output(one, "projection.png", "table.png, or latents.npz")
@@ -233,7 +233,7 @@ class _Job:
 
         if latents:
             latent.check_has_latents(self.about)
-            latent.check_label(self.about, options.label)
+            latent.label_number(self.about, options.label)
         if samples:
             latent.check_samples(self.about)
         self.points = list(points_given)
@@ -265,7 +265,7 @@ class _Job:
 def _add_where(command):
     """Add what says where latents come from."""
     command.add_argument("--seed", type=seed, default=0, help="of the samples")
-    command.add_argument("--label", type=seed, help="what is made throughout, for models that take labels (0)")
+    command.add_argument("--label", help="the class that is made throughout, for models that take labels (the first)")
     command.add_argument("--exemplars", type=positive, default=3, help="how many latents stand for a label")
     command.add_argument("--data", help="where image: and label: look (what the model was trained on)")
     command.add_argument("--data-dir", help="where tensorflow-datasets keeps its data")

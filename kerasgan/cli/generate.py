@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from kerasgan import run_folder
+from kerasgan import class_names, run_folder
 from kerasgan.cli import outputs
 from kerasgan.cli.options import MODEL, labels, positive, seed, tensorflow
 from kerasgan.cli.verbs import commands_of
@@ -17,7 +17,7 @@ def add_options(command) -> None:
     command.add_argument("model", **MODEL)
     command.add_argument("-n", type=positive, default=64, help="how many images")
     command.add_argument("--seed", type=seed, default=0, help="same seed, same images")
-    command.add_argument("--labels", type=labels, help="0,1,2: what to make, for models that take labels")
+    command.add_argument("--labels", type=labels, help="what to make, for models that take labels: cat,dog or 0,1,2")
     command.add_argument("-o", "--output", default="samples.png", help="grid.png, folder/ or samples.npz")
     command.add_argument("--overwrite", action="store_true", help="replace an output that exists")
 
@@ -35,9 +35,11 @@ def generate(options: argparse.Namespace) -> int:
     if chosen is None:
         images = model.sample(n=options.n, seed=options.seed)
     else:
-        images = model.sample_labelled(labels=chosen, seed=options.seed)
-    _write_images(to, images, chosen)
-    print(f"{len(images)} images of {about['variant']} written to {to.path}")
+        images = model.sample_labelled(labels=class_names.asked(about, chosen), seed=options.seed)
+    names = None if chosen is None else [class_names.name_of(n, class_names.of_model(about)) for n in chosen]
+    _write_images(to, images, chosen, names)
+    drawn = "" if names is None else f", {_in_turn(names)},"
+    print(f"{len(images)} images of {about['variant']}{drawn} written to {to.path}")
     return 0
 
 
@@ -45,12 +47,11 @@ def _labels(about, options):
     """Return the labels of the images to make; None for a model without. Raises UserError if it makes no images."""
     verbs, name = about["verbs"], about["variant"]
     if "sample_labelled" in verbs:
-        classes = about["hyperparameters"]["classes"]
-        chosen = options.labels or range(classes)
-        if wrong := [label for label in chosen if label >= classes]:
-            raise UserError(f"{name} knows labels 0 to {classes - 1}, not {wrong[0]}.")
+        chosen = range(about["hyperparameters"]["classes"])
+        if options.labels is not None:
+            chosen = class_names.numbers_of_model(about, options.labels)
         return [chosen[i % len(chosen)] for i in range(options.n)]
-    if options.labels:
+    if options.labels is not None:
         raise UserError(f"{name} takes no labels: leave out --labels.")
     if "sample" not in verbs:
         use = " or ".join(f"kerasgan {command} {for_shell(options.model)} IMAGES" for command in commands_of(verbs))
@@ -58,18 +59,24 @@ def _labels(about, options):
     return None
 
 
-def _write_images(to, images, labels):
+def _write_images(to, images, labels, names):
     if to.kind == ".npz":
-        outputs.write_npz(to.path, images=images, **({} if labels is None else {"labels": _int32(labels)}))
+        import numpy as np
+
+        its = {} if labels is None else {"labels": np.array(labels, np.int32), "names": np.array(names)}
+        outputs.write_npz(to.path, images=images, **its)
     elif to.kind == ".png":
         outputs.write_grid(to.path, images)
     else:
         for i, image in enumerate(images):
-            name = f"{i:05d}.png" if labels is None else f"{i:05d}_label{labels[i]}.png"
-            outputs.write_picture(to.path / name, image)
+            name = f"{i:05d}"
+            if labels is not None:
+                of_number = names[i] == str(labels[i])
+                name += f"_label{labels[i]}" if of_number else f"_{outputs.in_a_file_name(names[i])}"
+            outputs.write_picture(to.path / f"{name}.png", image)
 
 
-def _int32(labels):
-    import numpy as np
-
-    return np.array(labels, np.int32)
+def _in_turn(names):
+    """Return which classes are drawn, as a message says it."""
+    its = list(dict.fromkeys(names))
+    return f"{'all ' if len(its) == 1 else ''}of {class_names.shown(its)}{' in turn' if len(its) > 1 else ''}"

@@ -7,6 +7,7 @@ import os
 import re
 import sys
 
+from kerasgan import class_names
 from kerasgan.errors import UserError, nearest
 
 FEATURES_HELP = "what samples are measured with: mnist, inception, a SavedModel or a .keras"
@@ -75,12 +76,12 @@ def devices(text):
 
 
 def labels(text):
-    return [_number(label, 0) for label in text.split(",")]
-
-
-def names(text):
-    """Labels by number or by the name of their class."""
-    return tuple(int(label) if label.isdecimal() else label for label in text.split(","))
+    """Names of classes, or their numbers, as one text: whether a comma is part of a name, only the classes tell."""
+    try:
+        class_names.split(text)
+    except UserError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+    return text
 
 
 def size(text):

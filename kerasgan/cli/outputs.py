@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import dataclasses
 import os
+import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from kerasgan.inputs import Picture
 
 GRID = 64  # pictures, or pairs of them, that a grid of a user's pictures has at most
+LONGEST = 100  # bytes of a class's name in a file's, which may have 255
 
 
 @dataclasses.dataclass(frozen=True)
@@ -87,6 +89,12 @@ def write_picture(path: Path, picture: np.ndarray) -> None:
 
     path.parent.mkdir(parents=True, exist_ok=True)
     write_png(path, picture)
+
+
+def in_a_file_name(text: str) -> str:
+    """Return a text as every file system takes it inside a file's name: of letters, digits, spaces and - . _ alone."""
+    safe = re.sub(r"[^\w .-]", "_", text)
+    return safe.encode()[:LONGEST].decode(errors="ignore")
 
 
 def write_npz(path: Path, **arrays: np.ndarray) -> None:

@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from kerasgan import run_folder, tasks
+from kerasgan import class_names, run_folder, tasks
 from kerasgan.errors import UserError
 from kerasgan.variants import Variant, variant
 
@@ -196,7 +196,7 @@ def _recorded(run, record, given):
     for name, value in given.items():
         value = list(value) if isinstance(value, tuple) else value
         place = name == "data" and (_is_path(value) or _absolute(value) == record.get("place"))
-        if name not in MAY_CHANGE and not place and before.get(name) != value:
+        if name not in MAY_CHANGE and not place and _comparable(name, before.get(name)) != _comparable(name, value):
             was = before.get(name, record["hyperparameters"].get(name.removeprefix("model.")))
             option = name.removeprefix("model.").replace("_", "-")
             raise UserError(f"{run} was started with --{option} {was}, not {value}: leave the option out to resume it.")
@@ -237,6 +237,13 @@ def _place(data):
     if data != DEFAULTS["data"] and (os.path.isdir(path) or (data.endswith(".npz") and os.path.isfile(path))):
         return path
     return None
+
+
+def _comparable(name, value):
+    """Return a setting so that labels are the same as one text, or as the list of numbers that runs once kept."""
+    if name not in ("normal", "domain_labels") or value is None:
+        return value
+    return [str(label) for label in class_names.listed(value)]
 
 
 def _first_run(about, run):

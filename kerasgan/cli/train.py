@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 from kerasgan import run_folder, tasks
-from kerasgan.cli.options import FEATURES_HELP, devices, names, positive, seed, size, tensorflow
+from kerasgan.cli.options import FEATURES_HELP, devices, labels, positive, seed, size, tensorflow
 from kerasgan.cli.stages import FILLED_IN, offered, stages
 from kerasgan.errors import UserError
 from kerasgan.held_out import HeldOut
@@ -18,7 +18,7 @@ from kerasgan.variants import variant
 
 PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
 SAMPLES = 2000  # that --evaluate-every measures
-TYPES = {"labels": positive, "normal": names, "domain_labels": names, "scale": positive, "noise": float}
+TYPES = {"labels": positive, "normal": labels, "domain_labels": labels, "scale": positive, "noise": float}
 
 
 def add_options(command, variant):

@@ -13,9 +13,10 @@ from typing import Any
 
 import numpy as np
 
+from kerasgan import class_names
 from kerasgan.data.batches import Batches
 from kerasgan.data.degradations import FUNCTIONS, Degradation
-from kerasgan.data.labels import UNKNOWN, of_labels, only, with_budget
+from kerasgan.data.labels import UNKNOWN, as_named, labelled, of_labels, only, with_budget
 from kerasgan.data.sources import Source, digits, folder, is_npz, npz, side_by_side, tensorflow_dataset, two_domains
 from kerasgan.errors import UserError
 from kerasgan.tasks import OPTIONS, TASKS, chosen, options_of
@@ -68,12 +69,15 @@ def load(
     value_ranges: what becomes 0 to 255 where pictures in a folder have more than 8 bits, such as
         {"integers": [0, 4095]}: that in the `about` of what a model learnt from; by default what holds all values
 
+    Labels (`normal`, `domain_labels`) are names of classes, which are the names of their folders, or numbers where no
+    class has that name: "cat", 3, ("cat", "dog"), or a text such as 'cat,dog' or '"black, white",dog'.
+
     The tasks, with their options:
 
         images            nothing but images
         one_class         images with the labels `normal` alone; of another split all images, labelled 0 (normal) or
                           1 (not). Without `normal`, all images of a data set without labels are normal
-        labelled          images and labels
+        labelled          images and labels; images without are left out
         partly_labelled   images and labels, of which all but `labels` are -1: as many of each class as can be
         pairs             sources and targets in one picture (`halves`), or arrays `source` and `target` of an .npz
         colouring         pairs of a grey image, with as many channels, and the image
@@ -102,7 +106,9 @@ def load(
         if task in FUNCTIONS:
             degradation = Degradation(task, options)
         elif task == "labelled":
-            columns = (source.images, _labels(source, task, unknown=False))
+            _labels(source, task)
+            known = labelled(source, task)
+            columns = (known.images, known.labels)
         elif task == "partly_labelled":
             labels = _labels(source, task)
             if "labels" in given or UNKNOWN not in labels:  # else the data says itself which are unknown
@@ -110,9 +116,13 @@ def load(
             columns = (source.images, labels)
         elif task == "domains":
             _labels(source, task)
-            columns = tuple(only(source, of_labels(source, [label])).images for label in options["domain_labels"])
+            both = class_names.listed(options["domain_labels"])
+            columns = _of_two_labels(source, *both)
+            options["domain_labels"] = as_named(source, both)
         elif task == "one_class":
             columns = _one_class(source, options["normal"], split)
+            if options["normal"] is not None:
+                options["normal"] = as_named(source, options["normal"])
             makes, classes = ("images", None) if len(columns) == 1 else ("labelled", 2)
     examples = [len(column) for column in columns] if task == "domains" else len(columns[0])
     about = {**about, "name": name, "task": task, **options, "examples": examples}
@@ -173,7 +183,15 @@ def _check_halves(halves, right_to_left, task):
         raise UserError("--right-to-left is for pictures of two --halves: leave it out.")
 
 
-def _labels(source, task, unknown=True):
+def _of_two_labels(source, first, second):
+    """Return the images of each label. Raises UserError if both name the same class."""
+    a, b = (of_labels(source, [label]) for label in (first, second))
+    if np.array_equal(a, b):
+        raise UserError(f"--domain-labels {first},{second} name the same class: give two different ones.")
+    return only(source, a).images, only(source, b).images
+
+
+def _labels(source, task):
     """Return a source's labels. Raises UserError if it has none, or fewer than the task needs."""
     name, labels = source.about["name"], source.labels
     if labels is None:
@@ -182,8 +200,6 @@ def _labels(source, task, unknown=True):
         )
     if source.classes < 2:
         raise UserError(f"{name} has images of one class, and {task} needs at least two, each in a folder of its own.")
-    if not unknown and labels.min() < 0:
-        raise UserError(f"{name} has {(labels < 0).sum()} images without label; {task} needs all: try partly_labelled.")
     return labels
 
 
@@ -197,9 +213,9 @@ def _one_class(source, normal, split):
         raise UserError(f"one_class needs to know which of the labels in {name} are normal: give --normal, such as 0.")
     if source.labels is None:
         raise UserError(f"{name} has no labels, and --normal needs them: put the images of each class in a folder.")
-    indices = of_labels(source, normal)
     if train:
-        return (only(source, indices).images,)
+        return (only(source, of_labels(source, normal)).images,)
+    source = labelled(source, "one_class")  # what is in no class is neither normal nor an anomaly
     anomalous = np.ones(len(source.labels), np.int32)
-    anomalous[indices] = 0
+    anomalous[of_labels(source, normal)] = 0
     return source.images, anomalous

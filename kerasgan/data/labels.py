@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+import sys
 from collections.abc import Iterable
 
 import numpy as np
 
+from kerasgan import class_names
 from kerasgan.data.sources import Source
-from kerasgan.errors import UserError, nearest
+from kerasgan.errors import UserError
 
 UNKNOWN = -1
 
@@ -36,9 +38,34 @@ def with_budget(source: Source, budget: int, seed: int) -> np.ndarray:
     return result
 
 
-def of_labels(source: Source, labels: Iterable[int | str]) -> np.ndarray:
-    """Return the indices of the images with one of these labels, which are numbers or the names of classes."""
-    return np.flatnonzero(np.isin(source.labels, [number(source, label) for label in labels]))
+def as_named(source: Source, labels: int | str | Iterable[int | str]) -> list[int | str]:
+    """Return labels as a list in which each text is the name of the class that it means, or its number without names.
+
+    Where another split has more classes or fewer, a class has another number there, and the same name.
+    """
+    names = source.about.get("class_names", [])
+
+    def named(label):
+        (n,) = numbers(source, [label])
+        return names[n] if names else n
+
+    return [named(label) if isinstance(label, str) else label for label in class_names.listed(labels, names)]
+
+
+def of_labels(source: Source, labels: int | str | Iterable[int | str]) -> np.ndarray:
+    """Return the indices of the images with one of these labels, as `numbers` understands them."""
+    return np.flatnonzero(np.isin(source.labels, numbers(source, labels)))
+
+
+def labelled(source: Source, task: str) -> Source:
+    """Return the source without its images of no label, and say on standard error how many there are."""
+    known = np.flatnonzero(source.labels != UNKNOWN)
+    n, found = len(source.labels), len(source.labels) - len(known)
+    if not found:
+        return source
+    where = " (those beside the folders of the classes)" if "class_names" in source.about else ""
+    print(f"{_name(source)}: {found} of {n} images have no label{where}: {task} leaves them out.", file=sys.stderr)
+    return only(source, known)
 
 
 def only(source: Source, indices: np.ndarray) -> Source:
@@ -48,16 +75,15 @@ def only(source: Source, indices: np.ndarray) -> Source:
     return dataclasses.replace(source, images=images, labels=labels)
 
 
-def number(source: Source, label: int | str) -> int:
-    """Return the number of a label. Raises UserError for one that no image has."""
+def numbers(source: Source, labels: int | str | Iterable[int | str]) -> list[int]:
+    """Return the numbers of labels, which are names of classes, or numbers where no name fits.
+
+    Raises UserError for one that no image has.
+    """
     names = source.about.get("class_names", [])
-    if label in names:
-        return names.index(label)
     present = {int(n) for n in np.unique(source.labels)} - {UNKNOWN}
-    if isinstance(label, str) or int(label) not in present:
-        found = ", ".join(names) if names else ", ".join(map(str, sorted(present)))
-        raise UserError(f"{_name(source)} has no images labelled {label}{nearest(str(label), names)}: it has {found}.")
-    return int(label)
+    who = f"{_name(source)} has no images labelled"
+    return [class_names.number(label, names, present, who) for label in class_names.listed(labels, names)]
 
 
 def _name(source):

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from kerasgan import class_names
 from kerasgan.data import values
 from kerasgan.data.files import (
     ImageFiles,
@@ -132,23 +133,25 @@ def folder(
 ) -> Source:
     """Return the images below a folder, at any depth; sub-folders that hold them are their labels.
 
-    A folder of `train` beside `test` or `val` folders stands for the one that `split` names; without these, all of it
-    is the train split.
+    Classes are in the order of `class_names.in_order`; images beside their folders have the label -1. A folder of
+    `train` beside `test` or `val` folders stands for the one that `split` names; without these, all of it is the train
+    split. A folder that holds nothing but one folder of folders stands for that one, as archives often unpack.
 
     value_ranges: what becomes 0 to 255 where pixels have more than 8 bits, as `about` says of other images; by
         default what holds the values of all pictures here (see `kerasgan.data.values`)
     """
-    root = _part(_existing(path), split)
+    root = _unwrapped(_part(_unwrapped(_existing(path)), split))
     found = survey(root)
     files, value_ranges = found.files, _ranges([found], value_ranges)
-    names = sorted({file.relative_to(root).parts[0] for file in files if file.parent != root})
-    labelled = bool(names) and all(file.parent != root for file in files)
-    labels = np.array([names.index(f.relative_to(root).parts[0]) for f in files], np.int32) if labelled else None
+    of_files = [file.relative_to(root).parts[0] if file.parent != root else None for file in files]
+    names = class_names.in_order(set(of_files) - {None})
+    numbers = {name: i for i, name in enumerate(names)}
+    labels = np.array([numbers.get(name, -1) for name in of_files], np.int32) if names else None
     about = {"name": str(path), "examples": len(files), **_about(split, value_ranges)}
-    if labelled:
+    if names:
         about["class_names"] = names
     images = ImageFiles(files, image_size, channels or found.channels, value_ranges=value_ranges).cached()
-    return Source(images, labels, len(names) if labelled else None, about)
+    return Source(images, labels, len(names) or None, about)
 
 
 def two_domains(
@@ -167,7 +170,7 @@ def two_domains(
         f"it needs folders {split}A and {split}B, or exactly two folders of images, or pictures of two --halves, "
         "or labels and --domain-labels"
     )
-    root = _existing(path, f"two domains are wanted; {layout}")
+    root = _unwrapped(_existing(path, f"two domains are wanted; {layout}"))
     pair = [root / f"{split}A", root / f"{split}B"]
     if not all(f.is_dir() for f in pair):
         root = _part(root, split)
@@ -193,7 +196,7 @@ def side_by_side(
     value_ranges: dict[str, list[float]] | None = None,
 ) -> list[Source]:
     """Return the left halves of the pictures below a folder, and the right halves. For `value_ranges` see `folder`."""
-    found = survey(_part(_existing(path), split))
+    found = survey(_part(_unwrapped(_existing(path)), split))
     channels, value_ranges = channels or found.channels, _ranges([found], value_ranges)
     about = {
         "name": str(path),
@@ -279,6 +282,23 @@ def _numbered(labels, n, what):
 
 def _is_number(text):
     return re.fullmatch("0|[1-9][0-9]{0,17}", text) is not None
+
+
+def _unwrapped(root: Path) -> Path:
+    """Return the folder that holds what is in `root`: where that is one folder of folders and no pictures, this one."""
+    while True:
+        folders = folders_in(root)
+        if len(folders) != 1 or folders[0].name in _SPLITS or _holds_pictures(root) or _holds_pictures(folders[0]):
+            return root
+        if not folders_in(folders[0]) or root.resolve().is_relative_to(folders[0].resolve()):  # a link back
+            return root
+        root = folders[0]
+
+
+def _holds_pictures(root):
+    return any(
+        path.suffix.lower() in suffixes() and not is_left_behind(path.name) for path in root.iterdir() if path.is_file()
+    )
 
 
 def _part(root: Path, split: str) -> Path:

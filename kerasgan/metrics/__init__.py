@@ -3,11 +3,13 @@
 from kerasgan.metrics.classes import accuracy, auc, class_score, class_shares, probabilities
 from kerasgan.metrics.features import FeatureNetwork, feature_network, fitted
 from kerasgan.metrics.frechet import Gaussian, frechet_distance
-from kerasgan.metrics.kernel import Estimate, kernel_distance
-from kerasgan.metrics.neighbours import Manifolds, Neighbours, manifolds, nearest_images
+from kerasgan.metrics.kernel import FEATURES, Estimate, kernel_distance
+from kerasgan.metrics.neighbours import NEIGHBOURS, Manifolds, Neighbours, manifolds, nearest_images
 from kerasgan.metrics.similarity import WINDOW, diversity, luma, psnr, ssim
 
 __all__ = [
+    "FEATURES",
+    "NEIGHBOURS",
     "WINDOW",
     "Estimate",
     "FeatureNetwork",

@@ -13,7 +13,7 @@ import numpy as np
 import tensorflow as tf
 from PIL import Image
 
-from kerasgan import run_folder, trained_models
+from kerasgan import class_names, run_folder, trained_models
 from kerasgan.data.files import with_channels
 from kerasgan.errors import UserError
 from kerasgan.paths import for_tensorflow
@@ -35,6 +35,7 @@ class FeatureNetwork:
     sha256: str  # of its weights
     extract: Callable[[np.ndarray], np.ndarray]  # uint8 images to features
     logits: Callable[[np.ndarray], np.ndarray] | None = None
+    class_names: tuple[str, ...] = ()  # of the logits, in their order; none where classes have only numbers
 
     def __call__(self, images: np.ndarray) -> np.ndarray:
         """Return the features of uint8 images, float32 [n, dimension]."""
@@ -105,7 +106,8 @@ def _of_saved_model(path):
     found = _of_signature(module, verbs[0], about["variant"])
     if "classify" not in verbs:
         return found
-    return dataclasses.replace(found, logits=_of_signature(module, "classify", about["variant"]).extract)
+    logits = _of_signature(module, "classify", about["variant"]).extract
+    return dataclasses.replace(found, logits=logits, class_names=tuple(class_names.of_model(about)))
 
 
 def _of_signature(module, name, title):

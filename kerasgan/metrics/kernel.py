@@ -9,6 +9,8 @@ from scipy import stats
 
 from kerasgan.errors import UserError
 
+FEATURES = 1000  # of each set in a block
+
 
 class Estimate(NamedTuple):
     """A value and its 95% confidence interval; low and high are nan where one cannot be had."""
@@ -18,7 +20,7 @@ class Estimate(NamedTuple):
     high: float
 
 
-def kernel_distance(a: np.ndarray, b: np.ndarray, block: int = 1000) -> Estimate:
+def kernel_distance(a: np.ndarray, b: np.ndarray, block: int = FEATURES) -> Estimate:
     """Return the squared maximum mean discrepancy between two sets of features, by unbiased estimates.
 
     The kernel is (x.y / dimension + 1)^3. The sets are cut into blocks that share no feature, so the estimates of the

@@ -11,6 +11,7 @@ from sklearn.neighbors import NearestNeighbors
 from kerasgan.errors import UserError
 from kerasgan.metrics.kernel import comparable
 
+NEIGHBOURS = 5  # k of the papers' experiments with coverage; each has to be another feature than the one it is near to
 ROWS = 1000  # of a table of distances that are in memory at once
 BLOCK = 5000  # images that are in memory at once as numbers
 
@@ -24,7 +25,7 @@ class Manifolds(NamedTuple):
     coverage: float
 
 
-def manifolds(real: np.ndarray, fake: np.ndarray, k: int = 5) -> Manifolds:
+def manifolds(real: np.ndarray, fake: np.ndarray, k: int = NEIGHBOURS) -> Manifolds:
     """Return how much of the fake lies among the real, and how much of the real among the fake.
 
     Each feature has a ball that reaches to its k-th nearest neighbour in its own set; its border belongs to it.
