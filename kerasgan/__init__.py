@@ -5,6 +5,26 @@ from __future__ import annotations
 import importlib
 import sys
 from importlib.metadata import version
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from kerasgan import (
+        callbacks,
+        data,
+        evaluation,
+        explore,
+        film,
+        images,
+        latent,
+        layers,
+        losses,
+        metrics,
+        models,
+    )
+    from kerasgan.callbacks.checkpoints import restore
+    from kerasgan.model import GenerativeModel
+    from kerasgan.notebook import show
+    from kerasgan.saved_model import load
 
 __version__ = version("kerasgan")
 

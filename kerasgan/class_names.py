@@ -26,7 +26,7 @@ def split(text: str) -> list[str]:
 
     Raises UserError where a name is empty.
     """
-    names = [name.strip() for name in next(csv.reader([text], skipinitialspace=True), [""])]
+    names = [name.strip() for name in next(csv.reader([" ".join(text.splitlines())], skipinitialspace=True), [""])]
     if "" in names:
         raise UserError(f"{text!r} leaves a name empty: give the names of classes with commas between them, like 3,8.")
     return names
@@ -35,7 +35,7 @@ def split(text: str) -> list[str]:
 def listed(labels: int | str | Iterable[int | str], names: Sequence[str] = ()) -> list[int | str]:
     """Return the single labels that are asked for: one, several, or a text, which may be the name of one class."""
     if isinstance(labels, str):
-        return [labels] if _named(labels, names) is not None else split(labels)
+        return [labels] if _named(labels, names) is not None else [*split(labels)]
     return list(labels) if isinstance(labels, Iterable) else [labels]
 
 
@@ -65,7 +65,8 @@ def numbers_of_model(about: dict[str, Any], labels: int | str | Iterable[int | s
 
     Raises UserError for a class that it does not know.
     """
-    names, classes = of_model(about), range(about["hyperparameters"]["classes"])
+    names = of_model(about)
+    classes = range(about["hyperparameters"].get("classes", len(names)))
     who = f"{about['variant']} knows no class"
     return [number(label, names, classes, who) for label in listed(labels, names)]
 
@@ -75,7 +76,7 @@ def of_model(about: dict[str, Any]) -> list[str]:
     return about.get("data", {}).get("class_names") or []
 
 
-def asked(about: dict[str, Any], numbers: Sequence[int]) -> Sequence[int] | list[str]:
+def asked(about: dict[str, Any], numbers: Iterable[int]) -> Iterable[int] | list[str]:
     """Return what a model with this kerasgan.json has to be asked for to make classes of these numbers: their names.
 
     A number would be the name of another class, where the first one is called 1. Numbers, where classes have no names.

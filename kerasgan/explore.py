@@ -297,7 +297,7 @@ def project(
             ways.setdefault(way, []).append(one)
         if each:
             each(name, found)
-    arrays = {"images": np.asarray(images)}
+    arrays: dict[str, Any] = {"images": np.asarray(images)}
     for way, its in ways.items():
         key = way.replace(" ", "_")
         arrays[f"{key}_latents"] = np.stack([one.latents for one in its])
@@ -341,7 +341,11 @@ def nearest(
     shown = min(neighbours, len(trained_on) - 1)
     its = metrics.nearest_images(samples, trained_on, shown + 1)
     distances, beyond = its.distances[:, 0], its.distances[:, -1]
-    arrays = {"distances": distances, "indices": its.indices, "training_images": np.array(len(trained_on))}
+    arrays: dict[str, Any] = {
+        "distances": distances,
+        "indices": its.indices,
+        "training_images": np.array(len(trained_on)),
+    }
     if held_out.split != "train":
         others = metrics.nearest_images(held_out.images(n), trained_on)
         arrays["held_out_distances"] = others.distances[:, 0]

@@ -32,10 +32,11 @@ class HeldOut:
         normal: str | None = None,
     ):
         self.trained_on, self.image_shape, self.data_dir, self.task = trained_on, image_shape, data_dir, task
-        self.name = name or trained_on.get("name")
         self.is_given = name is not None
-        if self.name is None:
+        found = name or trained_on.get("name")
+        if found is None:
             raise UserError("The model does not say what it was trained on: give --data.")
+        self.name: str = found
         only_train = self.name == "digits" or self.name.lower().endswith(".npz")
         self.split = split or ("train" if only_train else "test")
         self.normal = trained_on.get("normal") if normal is None else normal
@@ -119,12 +120,13 @@ class HeldOut:
         from kerasgan.data.labels import UNKNOWN
 
         height, width, channels = self.image_shape
-        source = data.read(self.name, (height, width), channels, self.data_dir, self.split)
+        ranges = self.trained_on.get("value_ranges")
+        source = data.read(self.name, (height, width), channels, self.data_dir, self.split, value_ranges=ranges)
         if source.labels is None:
             self.reasons.append(f"accuracy: it takes labels, and {self.name} has none")
             return None
         names = source.about.get("class_names", [])
-        theirs = [class_names.name_of(n, names) for n in range(source.classes)]
+        theirs = [class_names.name_of(n, names) for n in range(source.classes or 0)]
         numbers = class_names.matched(theirs, self.trained_on.get("class_names", []))
         ours = np.array([UNKNOWN if n is None else n for n in numbers])
         labels = np.where(source.labels == UNKNOWN, UNKNOWN, ours[source.labels])

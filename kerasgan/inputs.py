@@ -76,7 +76,8 @@ def blocks(
     """
     import numpy as np
 
-    waiting, count = [], 0
+    waiting: list[tuple[Picture, np.ndarray]] = []
+    count = 0
     for picture, image in islice(_readable(pictures, image_shape, half, variant), most):
         height, width, _ = image.shape
         full = len(waiting) >= min(BLOCK, PIXELS // (height * width))

@@ -173,8 +173,8 @@ def arithmetic(a: np.ndarray, b: np.ndarray, c: np.ndarray) -> np.ndarray:
     for name, exemplars in zip("ABC", (a, b, c), strict=True):
         if not len(exemplars):
             raise UserError(f"{name} has no exemplars, and arithmetic is done on their mean.")
-    a, b, c = (np.mean(exemplars, axis=0, dtype=np.float64) for exemplars in (a, b, c))
-    return (a - b + c).astype(np.float32)
+    of_a, of_b, of_c = (np.asarray(exemplars, np.float64).mean(axis=0) for exemplars in (a, b, c))
+    return (of_a - of_b + of_c).astype(np.float32)
 
 
 def walk(latent: np.ndarray, directions: np.ndarray, deviations: Iterable[float]) -> np.ndarray:

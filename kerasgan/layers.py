@@ -33,7 +33,8 @@ def halvings(height: int, width: int, smallest: int = 4) -> list[tuple[int, int]
     """Return sizes from (height, width) down, each half the one before (rounded up), until a side is `smallest`."""
     sizes = [(height, width)]
     while min(sizes[-1]) > smallest:
-        sizes.append(tuple(-(-side // 2) for side in sizes[-1]))
+        height, width = sizes[-1]
+        sizes.append((-(-height // 2), -(-width // 2)))
     return sizes
 
 

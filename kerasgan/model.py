@@ -49,8 +49,10 @@ class GenerativeModel(keras.Model):
     takes = "images"  # what a batch holds: see kerasgan.data
     task = ""  # what data is made into for it on the command line, if not what it `takes`: see kerasgan.tasks
     starts_from = ""  # the variant that is trained first, and whose networks this one starts with
-    verbs = ("sample", "decode")  # what its SavedModel can do, the main verb first: the names of endpoints()
-    reports = {}  # what train_step returns: {name: the one player whose loss it is or is part of, or None}
+    # What its SavedModel can do, the main verb first: the names of endpoints().
+    verbs: tuple[str, ...] = ("sample", "decode")
+    # What train_step returns: {name: the one player whose loss it is or is part of, or None}.
+    reports: dict[str, str | None] = {}
     judges_in = "probabilities"  # what judge() returns: these, or a critic's "scores", which have no scale
     batch_size = 64  # the paper's minibatch
     smallest_batch = 1  # images that it takes to learn: 2 where dense layers are batch-normalised
@@ -359,7 +361,7 @@ class GenerativeModel(keras.Model):
     # ---- checks --------------------------------------------------------------------------------------------
 
     def _check_movers(self) -> None:
-        movers = {id(w): [] for w in self.trainable_weights}
+        movers: dict[int, list[str]] = {id(w): [] for w in self.trainable_weights}
         for player in self._networks_of:
             for w in self.weights_of(player):
                 movers[id(w)].append(player)
@@ -415,7 +417,7 @@ class GenerativeModel(keras.Model):
 class LabelledModel(GenerativeModel):
     """A model that makes images of a label, 0 to `classes` - 1: call((latents, labels))."""
 
-    verbs = ("sample", "sample_labelled", "decode")
+    verbs: tuple[str, ...] = ("sample", "sample_labelled", "decode")
 
     def prior(self, n, seed=None):
         """Draw n latents; their labels go round through the classes."""

@@ -11,6 +11,7 @@ import tempfile
 import textwrap
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -102,7 +103,7 @@ def table(
     row_axis: str = "",
     column_axis: str = "",
     notes: Sequence[Sequence[str]] | None = None,
-    **arrays: np.ndarray,
+    **arrays: Any,
 ) -> Picture:
     """Return a table of uint8 images [height, width, channel] of one size as a picture in 256 colours.
 
@@ -116,7 +117,7 @@ def table(
     from matplotlib.figure import Figure
 
     title, rows, columns = one_line(title), list(map(one_line, rows)), list(map(one_line, columns))
-    as_written = {"parse_math": False}  # names of files may hold dollars
+    as_written: dict[str, Any] = {"parse_math": False}  # names of files may hold dollars
     first = next(cell for row in cells for cell in row if cell is not None)
     scale = max(1, -(-SIDE // max(first.shape[:2])))
     height, width = (side * scale for side in first.shape[:2])
@@ -141,8 +142,8 @@ def table(
     axes.set_ylabel(row_axis, fontsize=9)
     letters = max(36, int(canvas.shape[1] / 6.2))
     axes.set_title("\n".join(textwrap.wrap(title, letters)), fontsize=9, loc="left", **as_written)
-    for i, row in enumerate(notes or ()):
-        for j, note in enumerate(row):
+    for i, its in enumerate(notes or ()):
+        for j, note in enumerate(its):
             axes.text(j * right + width / 2, i * down + height + 1, note, fontsize=7, ha="center", va="top")
 
     drawn = io.BytesIO()

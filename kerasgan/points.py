@@ -47,7 +47,8 @@ def point(named: str | int | np.ndarray | Point) -> Point:
     if hasattr(named, "ndim") and named.ndim:
         return _of_array(named)
     text = str(named)
-    names, parts = [], []
+    names: list[str] = []
+    parts: list[tuple[str, Any]] = []
     for part in _parts(text):
         kind, colon, value = part.partition(":")
         if part.isdecimal() and int(part) < NUMBERED:

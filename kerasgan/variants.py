@@ -122,8 +122,12 @@ def _tree(module):
 
 
 def _constants(cls):
-    plain = [s for s in cls.body if isinstance(s, ast.Assign) and isinstance(s.value, ast.Constant | ast.Tuple)]
-    return {s.targets[0].id: ast.literal_eval(s.value) for s in plain}
+    found = {}
+    for statement in cls.body:
+        if isinstance(statement, ast.Assign | ast.AnnAssign) and isinstance(statement.value, ast.Constant | ast.Tuple):
+            target = statement.target if isinstance(statement, ast.AnnAssign) else statement.targets[0]
+            found[target.id] = ast.literal_eval(statement.value)
+    return found
 
 
 # ---- a user's own, by import ----------------------------------------------------------------------------------------
@@ -164,6 +168,8 @@ def _imported(path: Path) -> ModuleType:
         taken = "is the name of another module" if name.isidentifier() else "is no name that Python can import"
         raise UserError(f"{path.name}: {name} {taken}: choose another name for the file.")
     spec = importlib.util.spec_from_file_location(name, path.resolve())
+    assert spec is not None  # as of any name that ends in .py
+    assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
     try:
@@ -222,7 +228,7 @@ def _help(docstrings: list[str], arguments: Iterable[str]) -> dict[str, str]:
 
     docstrings: the class's own first, and then those of what it derives from, which hold where it says nothing
     """
-    found = {}
+    found: dict[str, str] = {}
     for text in docstrings:
         for paragraph in re.split(r"\n\s*\n", text):
             if paragraph.partition(": ")[0] not in arguments:

@@ -217,22 +217,23 @@ def test_few_pictures_are_measured_by_what_they_can_be(n, capsys):
 
 def test_one_measure_that_cannot_be_taken_leaves_the_others(capsys):
     small_model("f_anogan").export("scorer", data={"name": "data.npz", "task": "one_class", "normal": [1]})
-    record = measured(capsys, "scorer")  # of data that has no other split than what was learnt
-    assert set(record["measures"]) == {"reconstructions"}
+    features = ["--features", "network.keras"]
+    record = measured(capsys, "scorer", *features)  # of data that has no other split than what was learnt
+    assert set(record["measures"]) == {"samples", "reconstructions"}
     assert "AUC of the anomaly score: the train split has normal images alone" in record["unmeasured"][-1]
     for i in range(4):
         save(f"pictures/test/1/{i}.png", pixels(1, seed=i)[0])
         save(f"pictures/train/1/{i}.png", pixels(1, seed=i)[0])
-    record = measured(capsys, "scorer", "--data", "pictures", "--normal", "1")
+    record = measured(capsys, "scorer", "--data", "pictures", "--normal", "1", *features)
     assert "it compares normal images with anomalies; all 4 are normal" in record["unmeasured"][-1]
 
     small_model("sgan").export("model", data={"name": "./pictures", "task": "images", "class_names": ["0", "1", "2"]})
-    record = measured(capsys, "model", "--features", "network.keras")  # of images of one class
+    record = measured(capsys, "model", *features)  # of images of one class
     logits = kerasgan.load("model").classify(images=np.concatenate([pixels(1, seed=i) for i in range(4)]))
     assert values(record, "classes")["accuracy"] == (logits.argmax(1) == 1).mean()
 
     np.savez("plain.npz", images=pixels(8))
-    record = measured(capsys, "model", "--data", "plain.npz", "--features", "network.keras")
+    record = measured(capsys, "model", "--data", "plain.npz", *features)
     assert set(record["measures"]) == {"samples"}
     assert record["unmeasured"][-1] == "accuracy: it takes labels, and plain.npz has none"
 
@@ -250,3 +251,12 @@ def test_a_network_that_nobody_asked_for_may_be_missing(monkeypatch, capsys):
     for arguments in (["gan"], ["vae", "--features", "inception"]):
         assert main(["evaluate", *arguments]) == 2
         assert "Inception's weights cannot be had." in capsys.readouterr().err
+
+
+def test_inception_without_a_network_is_one_line(monkeypatch):
+    def fails(**arguments):
+        raise Exception("URL fetch failure on https://x: None -- Name or service not known")  # as Keras does
+
+    monkeypatch.setattr(keras.applications, "InceptionV3", fails)
+    with pytest.raises(kerasgan.errors.UserError, match=r"^Inception's weights cannot be had \(URL fetch failure"):
+        kerasgan.metrics.feature_network("inception")

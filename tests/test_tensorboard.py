@@ -341,3 +341,17 @@ def test_mistakes_of_the_command_are_one_line(runs, tmp_path, capsys):
             error = capsys.readouterr().err
             assert said in error
             assert error.count("\n") == 1
+
+
+def test_names_of_any_kind_are_a_line_each(tmp_path):
+    (tmp_path / "tensorboard").mkdir()
+    names = ["Ω 猫", "line\nbreak", os.fsdecode(b"caf\xe9")]
+    shown = np.zeros((3, *SHAPE), np.uint8)
+    about = {"name": os.fsdecode(b"caf\xe9"), "class_names": names}
+    callback = callbacks.Projector(tmp_path, Source(shown, np.arange(3, dtype=np.int32), 3, about))
+    callback.set_model(small_model("autoencoder"))
+    callback.on_train_end()
+    lines = (tmp_path / "tensorboard/labels.tsv").read_text(encoding="utf-8").splitlines()
+    assert sorted(lines) == sorted(["Ω 猫", r"line\nbreak", r"caf\udce9"])
+    batches = Batches((shown,), "images", 1, about=about)
+    assert hyperparameters(small_model("gan"), batches)["data"] == r"caf\udce9"

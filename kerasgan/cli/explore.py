@@ -108,7 +108,7 @@ def interpolate(options: argparse.Namespace) -> int:
         ways, n = picture.arrays["images"].shape[:2]
         return job.save(picture, f"{explore.counted(ways, 'way')} of {n} pictures")
     film = explore.interpolation_film(*arguments[0], **arguments[1])
-    names = film.caption.partition(": ")[2]
+    names = (film.caption or "").partition(": ")[2]
     return job.save(film, f"A film of {len(film.frames)} pictures, from latent to latent ({names})")
 
 

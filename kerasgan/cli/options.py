@@ -6,12 +6,13 @@ import argparse
 import os
 import re
 import sys
+from typing import Any
 
 from kerasgan import class_names
 from kerasgan.errors import UserError, nearest
 
 FEATURES_HELP = "what samples are measured with: mnist, inception, a SavedModel or a .keras"
-MODEL = {
+MODEL: dict[str, Any] = {
     "metavar": "RUN_OR_SAVED_MODEL",
     "help": "a run folder, a SavedModel of kerasgan, or the name of a trained model: kerasgan list --trained",
 }
@@ -35,7 +36,7 @@ class Parser(argparse.ArgumentParser):
     def parse_args(self, arguments):
         options, unknown = self.parse_known_args(arguments)
         if unknown:
-            *_, chosen = self, *_chosen(self, options)
+            chosen = [self, *_chosen(self, options)][-1]
             option = unknown[0].partition("=")[0]
             chosen.error(f"there is no option {option}{nearest(option, chosen._option_string_actions)}")
         return options

@@ -158,7 +158,8 @@ def score(options: argparse.Namespace) -> int:
     """Print the strangest and the most usual pictures; write the scores of all, or a grid of the strangest."""
     job = _Job(options, SCORES.get(options.by), (".csv", ".npz", ".png"))
     likelihood = job.verb == "log_prob"
-    scores, bits, names, strangest = [], [], [], []
+    scores, bits, names = [], [], []
+    strangest: list[tuple] = []
     for found, sources, results in job.answers():
         values = results.reshape(len(found)).tolist()
         if job.to and job.to.kind == ".png":

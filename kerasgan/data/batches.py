@@ -76,7 +76,9 @@ class Batches:
         """Return a digest of all examples; of files too large for memory, of their names and sizes."""
         digest = hashlib.sha256()
         for column in self.columns:
-            digest.update(np.ascontiguousarray(column) if isinstance(column, np.ndarray) else column.names_and_sizes())
+            digest.update(
+                np.ascontiguousarray(column).data if isinstance(column, np.ndarray) else column.names_and_sizes()
+            )
         if self.degradation:
             digest.update(repr(self.degradation).encode())
         return digest.hexdigest()

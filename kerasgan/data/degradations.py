@@ -110,7 +110,7 @@ def luma(images: np.ndarray) -> np.ndarray:
     return images[..., 0].astype(np.float32) if images.shape[-1] == 1 else images[..., :3] @ LUMA
 
 
-FUNCTIONS = {
+FUNCTIONS: dict[str, Callable[..., np.ndarray]] = {
     "colouring": grey,
     "edges": edges,
     "super_resolution": reduced,

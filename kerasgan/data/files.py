@@ -126,8 +126,9 @@ def pictures_below(root: Path) -> list[Path]:
     else by the first of the links. What is passed over is counted on standard error, and links to nothing are named.
     Raises UserError if there are no pictures.
     """
-    files, passed_over = [], Counter()
-    folders, links = [root], []
+    files: list[Path] = []
+    links: list[Path] = []
+    folders, passed_over = [root], Counter[str]()
     read = {_identity(parent) for parent in root.resolve().parents}
     while folders or links:
         if not folders:  # what is reached without a link is read there

@@ -21,7 +21,7 @@ def with_budget(source: Source, budget: int, seed: int) -> np.ndarray:
     They are spread over the classes as evenly as the classes allow; which ones is drawn from `seed`.
     Raises UserError if there are fewer labels.
     """
-    labels = source.labels
+    labels = _labels(source)
     generator = np.random.default_rng(seed)
     known = np.flatnonzero(labels != UNKNOWN)
     if budget > len(known):
@@ -54,13 +54,13 @@ def as_named(source: Source, labels: int | str | Iterable[int | str]) -> list[in
 
 def of_labels(source: Source, labels: int | str | Iterable[int | str]) -> np.ndarray:
     """Return the indices of the images with one of these labels, as `numbers` understands them."""
-    return np.flatnonzero(np.isin(source.labels, numbers(source, labels)))
+    return np.flatnonzero(np.isin(_labels(source), numbers(source, labels)))
 
 
 def labelled(source: Source, task: str) -> Source:
     """Return the source without its images of no label, and say on standard error how many there are."""
-    known = np.flatnonzero(source.labels != UNKNOWN)
-    n, found = len(source.labels), len(source.labels) - len(known)
+    known = np.flatnonzero(_labels(source) != UNKNOWN)
+    n, found = len(_labels(source)), len(_labels(source)) - len(known)
     if not found:
         return source
     where = " (those beside the folders of the classes)" if "class_names" in source.about else ""
@@ -81,9 +81,14 @@ def numbers(source: Source, labels: int | str | Iterable[int | str]) -> list[int
     Raises UserError for one that no image has.
     """
     names = source.about.get("class_names", [])
-    present = {int(n) for n in np.unique(source.labels)} - {UNKNOWN}
+    present = {int(n) for n in np.unique(_labels(source))} - {UNKNOWN}
     who = f"{_name(source)} has no images labelled"
     return [class_names.number(label, names, present, who) for label in class_names.listed(labels, names)]
+
+
+def _labels(source) -> np.ndarray:
+    """Return the labels of a source that has some."""
+    return source.labels
 
 
 def _name(source):

@@ -85,7 +85,7 @@ def npz(
         classes = len(names) or None
         if not names:  # of no image is it known
             labels = None
-        elif names != [str(i) for i in range(classes)]:
+        elif names != [str(i) for i in range(len(names))]:
             about["class_names"] = names
     return Source(_fitted(images, image_size, channels), labels, classes, about)
 
@@ -119,7 +119,7 @@ def tensorflow_dataset(
     )
     classes = features[labels_key].num_classes if labels_key else None
     about = {"name": name, "split": split, "version": str(builder.version), "examples": len(images)}
-    if labels_key and features[labels_key].names != [str(n) for n in range(classes)]:
+    if classes and features[labels_key].names != [str(n) for n in range(classes)]:
         about["class_names"] = features[labels_key].names
     return Source(images, labels, classes, about)
 
@@ -144,8 +144,8 @@ def folder(
     found = survey(root)
     files, value_ranges = found.files, _ranges([found], value_ranges)
     of_files = [file.relative_to(root).parts[0] if file.parent != root else None for file in files]
-    names = class_names.in_order(set(of_files) - {None})
-    numbers = {name: i for i, name in enumerate(names)}
+    names = class_names.in_order({name for name in of_files if name is not None})
+    numbers: dict[str | None, int] = {name: i for i, name in enumerate(names)}
     labels = np.array([numbers.get(name, -1) for name in of_files], np.int32) if names else None
     about = {"name": str(path), "examples": len(files), **_about(split, value_ranges)}
     if names:
@@ -232,12 +232,24 @@ def _arrays(path, names):
                 found = ", ".join(file.files) or "nothing"
                 wanted = f"an array named {names[0]}: uint8, n x height x width x channels"
                 raise UserError(f"{path} holds {found}; it needs {wanted}.")
-            return {name: np.asarray(file[name]) for name in names if name in file.files}
+            return {name: _array(file, name, path) for name in names if name in file.files}
     except UserError:
         raise
     except Exception as error:  # numpy, zipfile and zlib raise what they stumble over in a broken file
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error).partition("\n")[0]
         raise UserError(f"{path} cannot be read as an .npz file: {reason.rstrip('.')}.") from None
+
+
+def _array(file, name, path):
+    try:
+        return np.asarray(file[name])
+    except ValueError as error:
+        if "pickle" not in str(error):
+            raise
+        raise UserError(
+            f"{name} in {path} holds Python objects, which may be programs: save {name} as an array of numbers, or of "
+            "texts for labels, such as np.array(labels, str)."
+        ) from None
 
 
 def _images(images, what):
@@ -281,7 +293,7 @@ def _numbered(labels, n, what):
 
 
 def _is_number(text):
-    return re.fullmatch("0|[1-9][0-9]{0,17}", text) is not None
+    return re.fullmatch("-1|0|[1-9][0-9]{0,17}", text) is not None
 
 
 def _unwrapped(root: Path) -> Path:

@@ -144,7 +144,7 @@ def _inception():
     """Inception v3 of keras.applications. Its weights are not those of the first FID, so values differ a little."""
     try:
         model = keras.applications.InceptionV3(weights="imagenet", classifier_activation=None)
-    except (OSError, ValueError, RuntimeError) as error:
+    except Exception as error:  # which Keras raises as such for a download that fails
         raise UserError(
             f"Inception's weights cannot be had ({str(error).splitlines()[0]}): with a network, Keras downloads them "
             "once; without, give another network as --features."

@@ -15,8 +15,8 @@ class Gaussian:
 
     def __init__(self, features: np.ndarray | None = None):
         self.n = 0
-        self.mean: np.ndarray | float = 0.0
-        self._scatter: np.ndarray | float = 0.0
+        self.mean = np.zeros(())  # until there are some, a number for any dimension
+        self._scatter = np.zeros(())
         if features is not None:
             self.add(features)
 
@@ -55,7 +55,8 @@ def frechet_distance(a: Gaussian | np.ndarray, b: Gaussian | np.ndarray) -> floa
     large, by more the higher the dimension: compare only distances of equally many. Raises UserError for sets that
     cannot be compared. Dowson and Landau 1982; Heusel et al. 2017, equation 6.
     """
-    a, b = (one if isinstance(one, Gaussian) else Gaussian(one) for one in (a, b))
+    a = a if isinstance(a, Gaussian) else Gaussian(a)
+    b = b if isinstance(b, Gaussian) else Gaussian(b)
     covariance_a, covariance_b = a.covariance, b.covariance
     if covariance_a.shape != covariance_b.shape:
         raise UserError(f"Features of {len(a.mean)} and of {len(b.mean)} numbers cannot be compared.")

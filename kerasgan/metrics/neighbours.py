@@ -40,13 +40,13 @@ def manifolds(real: np.ndarray, fake: np.ndarray, k: int = NEIGHBOURS) -> Manifo
     if min(len(real), len(fake)) <= k:
         raise UserError(f"The {k}-th neighbour takes {k + 1} features or more; here are {len(real)} and {len(fake)}.")
     radii_real, radii_fake = _radii(real, k), _radii(fake, k)
-    balls, recalled, covered = [], np.zeros(len(real), bool), np.zeros(len(real), bool)
+    counts, recalled, covered = [], np.zeros(len(real), bool), np.zeros(len(real), bool)
     for rows, distances in _squared_distances(fake, real):
         inside = distances <= radii_real
-        balls.append(inside.sum(axis=1))
+        counts.append(inside.sum(axis=1))
         covered |= inside.any(axis=0)
         recalled |= (distances <= radii_fake[rows, None]).any(axis=0)
-    balls = np.concatenate(balls)
+    balls = np.concatenate(counts)
     return Manifolds(
         precision=float((balls > 0).mean()),
         recall=float(recalled.mean()),
@@ -85,7 +85,8 @@ def nearest_images(images: np.ndarray, among: np.ndarray, k: int = 1) -> Neighbo
         distances = np.concatenate([distances, found], axis=1)
         indices = np.concatenate([indices, start + which], axis=1)
         order = np.argsort(distances, axis=1, kind="stable")[:, :k]
-        distances, indices = (np.take_along_axis(values, order, axis=1) for values in (distances, indices))
+        distances = np.take_along_axis(distances, order, axis=1)
+        indices = np.take_along_axis(indices, order, axis=1)
     return Neighbours(indices, distances / (255 * np.sqrt(queries.shape[1])))
 
 

@@ -154,7 +154,8 @@ def generator(image_shape, region_shape, width):
         x = layers.LeakyReLU(0.2)(batch_normalization()(x) if i else x)
 
     rows, columns, channels = region_shape
-    *sizes, start = [(rows, columns), *halvings(-(-rows // 2), -(-columns // 2))]
+    sizes = [(rows, columns), *halvings(-(-rows // 2), -(-columns // 2))]
+    start = sizes.pop()
     x = ChannelwiseDense(start)(x)
     x = layers.Conv2D(x.shape[-1], 1, use_bias=False, kernel_initializer=normal())(x)
     x = layers.ReLU()(batch_normalization()(x))

@@ -45,7 +45,7 @@ class FAnoGAN(GenerativeModel):
         self.generator.trainable = self.critic.trainable = False
         self.encoder = encoder(image_shape, latent_dim, width)
         # Not as an attribute: Keras would save the critic's weights once more.
-        vars(self)["features"] = keras.Model(self.critic.input, self.critic.layers[-2].output)
+        self.__dict__["features"] = keras.Model(self.critic.input, self.critic.layers[-2].output)
 
     def players(self):
         return {"encoder": (keras.optimizers.RMSprop(5e-5), self.encoder)}
