@@ -6,6 +6,8 @@ import shutil
 import tempfile
 
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
+# XLA compiles for a few steps of small models here: code that is slow is soon made.
+os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true")
 
 from pathlib import Path
 
@@ -38,7 +40,7 @@ SMALL = {
     "cyclegan": {"width": 4, "blocks": 1, "total_steps": 8},
     "vae": {"latent_dim": 4, "width": 8},
     "pix2pix": {"width": 4},
-    "context_encoder": {"width": 4, "overlap": 1},
+    "context_encoder": {"width": 4, "overlap": 2},
     "srresnet": {"scale": 4, "width": 4, "blocks": 1},
     "srgan": {"scale": 4, "width": 4, "blocks": 1, "features": FEATURES, "total_steps": 8},
     "autoencoder": {"latent_dim": 4, "width": 16},
@@ -134,6 +136,14 @@ def _features():
 def _float32_again():
     yield
     keras.config.set_dtype_policy("float32")
+
+
+@pytest.fixture
+def steps_taken_eagerly():
+    """For trainings of so few steps that to trace them would take longer; test_contract.py traces every variant."""
+    tf.config.run_functions_eagerly(True)
+    yield
+    tf.config.run_functions_eagerly(False)
 
 
 @pytest.fixture(scope="session")

@@ -17,9 +17,10 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from conftest import SMALL
+from conftest import SMALL, every_variant
 from PIL import Image
 
+from kerasgan import data as kerasgan_data
 from kerasgan import run_folder
 from kerasgan.cli import main, stages
 from kerasgan.cli.stages import FILLED_IN
@@ -147,21 +148,26 @@ def test_help_shows_every_constructor_argument(key, capsys):
 # ---- one run, from training to images -------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("key", list(SMALL))
-def test_train_then_use(key, tmp_path, monkeypatch):
-    done = kerasgan("train", key, *data_options(key, tmp_path), *SMALL_OPTIONS[key], "--steps", 4)
-    assert done.returncode == 0, done.stderr
-    assert done.stderr == ""
+@every_variant
+def test_train_then_use(key, tmp_path, capfd, steps_taken_eagerly):
+    options = data_options(key, tmp_path)
+    if "digits" in options:
+        few = kerasgan_data.digits((8, 8))
+        np.savez("few.npz", images=few.images[:128], labels=few.labels[:128])
+        options[options.index("digits")] = "few.npz"
+    assert main(["train", key, *options, *SMALL_OPTIONS[key], "--steps", "4"]) == 0
+    out, err = capfd.readouterr()
+    assert err == ""
     run, *first = sorted((tmp_path / "runs").iterdir())
     assert [f.name for f in first] == [f"{run.name}-{MODELS[key].starts_from}"] * bool(MODELS[key].starts_from)
     for told in ("timeline.gif", "timeline.mp4", "losses.png", "history.csv", "saved_model"):
-        assert told in done.stdout
+        assert told in out
         assert (run / told).exists()
     assert json.loads((run / "run.json").read_text())["steps"] == 4
 
-    commands = [line.split() for line in done.stdout.partition("Next:")[2].splitlines() if line.strip()]
+    commands = [line.split() for line in out.partition("Next:")[2].splitlines() if line.strip()]
     assert [c[:2] for c in commands][-2:] == [["kerasgan", "tensorboard"], ["kerasgan", "train"]]
-    assert kerasgan(*commands[-1][1:]).returncode == 0
+    assert main(commands[-1][1:]) == 0
     record = json.loads((run / "run.json").read_text())
     plan, steps = record["plan"], record["steps"]
     planned = "total_steps" in record["hyperparameters"]  # whose learning rate has come to its end
@@ -174,7 +180,7 @@ def test_train_then_use(key, tmp_path, monkeypatch):
         assert use[1] == "generate"
         assert Image.open(output).size == (8 * 10 + 2, 8 * 10 + 2)
     else:
-        assert kerasgan("generate", run).returncode == 2
+        assert main(["generate", str(run)]) == 2
 
 
 def test_samples_are_measured_while_training(tmp_path, capsys):
@@ -220,8 +226,8 @@ def test_generate_writes_a_grid_a_folder_or_an_npz(conditional, tmp_path):
 
 def test_same_seed_same_bytes(conditional, tmp_path):
     for name, seed in (("a", 3), ("b", 3), ("c", 4)):
-        done = kerasgan("generate", conditional, "-n", 20, "--seed", seed, "-o", f"{name}.png")
-        assert done.returncode == 0, done.stderr
+        arguments = ["generate", str(conditional), "-n", "20", "--seed", str(seed), "-o", f"{name}.png"]
+        assert (kerasgan(*arguments).returncode if name == "a" else main(arguments)) == 0
     a, b, c = ((tmp_path / f"{name}.png").read_bytes() for name in "abc")
     assert a == b != c
 
@@ -239,10 +245,9 @@ def test_generate_overwrites_nothing_unless_told_to(conditional, tmp_path, capsy
     assert main(["generate", str(conditional), "-o", "mine.png", "--overwrite"]) == 0
 
 
-def test_a_run_without_a_number_gets_the_next_one(tmp_path):
+def test_a_run_without_a_number_gets_the_next_one(tmp_path, steps_taken_eagerly):
     for name in ("gan-digits", "gan-digits-2"):
-        done = kerasgan("train", "gan", *data_options("gan", tmp_path), "--width", 8, "--steps", 1)
-        assert done.returncode == 0, done.stderr
+        assert main(["train", "gan", *data_options("gan", tmp_path), "--width", "8", "--steps", "1"]) == 0
         assert (tmp_path / "runs" / name / "run.json").exists()
 
 
@@ -353,26 +358,14 @@ def test_no_traceback_and_no_notes_of_tensorflow(tmp_path):
     assert re.fullmatch(r"kerasgan: There is no folder nowhere: [^\n]+\n", done.stderr)
 
 
-def test_an_unreadable_image_is_named_and_does_not_stop_the_run(tmp_path):
+def test_an_unreadable_image_is_named_and_does_not_stop_the_run(tmp_path, capsys, steps_taken_eagerly):
     write_domains(tmp_path / "domains")
     (tmp_path / "domains/a/0.png").write_text("nothing")
-    done = kerasgan(
-        "train",
-        "gan",
-        "--data",
-        tmp_path / "domains/a",
-        "--image-size",
-        8,
-        "--batch-size",
-        4,
-        "--steps",
-        1,
-        "--width",
-        4,
-    )
-    assert done.returncode == 0
-    assert f"Skipping {tmp_path}/domains/a/0.png" in done.stderr
-    assert "Skipped 1 of 12 images" in done.stderr
+    arguments = ["--image-size", "8", "--batch-size", "4", "--steps", "1", "--width", "4"]
+    assert main(["train", "gan", "--data", str(tmp_path / "domains/a"), *arguments]) == 0
+    said = capsys.readouterr().err
+    assert f"Skipping {tmp_path}/domains/a/0.png" in said
+    assert "Skipped 1 of 12 images" in said
 
 
 # ---- killed at any moment -------------------------------------------------------------------------------------------
@@ -381,11 +374,10 @@ def test_an_unreadable_image_is_named_and_does_not_stop_the_run(tmp_path):
 TWO_STAGES = [key for key in SMALL if MODELS[key].starts_from]
 
 
-@pytest.mark.parametrize("key", ["cgan", "wgan_gp", "cyclegan", *TWO_STAGES])
+@pytest.mark.parametrize("key", ["cgan", "cyclegan", "f_anogan"])  # the last two have image pools, and two stages
 def test_a_run_killed_twice_ends_as_if_it_never_was(key, tmp_path):
     options = [*data_options(key, tmp_path), *SMALL_OPTIONS[key], "--epochs", "2" if key in TWO_STAGES else "4"]
-    done = kerasgan("train", key, *options, "--run", "whole")
-    assert done.returncode == 0, done.stderr
+    assert main(["train", key, *options, "--run", "whole"]) == 0
 
     options += ["--run", "killed"]
     rng = random.Random(key)
@@ -400,8 +392,7 @@ def test_a_run_killed_twice_ends_as_if_it_never_was(key, tmp_path):
         time.sleep(rng.uniform(0, 1))
         process.kill()
         process.wait()
-    done = kerasgan("train", key, *options, "--resume")
-    assert done.returncode == 0, done.stderr
+    assert main(["train", key, *options, "--resume"]) == 0
     for stage in ["", f"-{MODELS[key].starts_from}"] if key in TWO_STAGES else [""]:
         whole, killed = (tmp_path / f"{run}{stage}" for run in ("whole", "killed"))
         sha256 = [json.loads((run / "run.json").read_text())["weights_sha256"] for run in (whole, killed)]
@@ -422,15 +413,14 @@ def newest(folder):
 
 
 @pytest.mark.parametrize("key", TWO_STAGES)
-def test_a_first_stage_can_be_trained_before(key, tmp_path, capsys):
+def test_a_first_stage_can_be_trained_before(key, tmp_path, capsys, steps_taken_eagerly):
     options = [*data_options(key, tmp_path), *SMALL_OPTIONS[key], "--steps", "2"]
     first = f"both-{MODELS[key].starts_from}"
-    assert kerasgan("train", key, *options, "--run", "both").returncode == 0
+    assert main(["train", key, *options, "--run", "both"]) == 0
     shared = [n for n in variant(key).arguments if n in variant(MODELS[key].starts_from).arguments and n in SMALL[key]]
     left = [o for name in shared for o in option(name, SMALL[key][name])]
     options = [o for o in options if o not in left]  # these are taken from the run
-    done = kerasgan("train", key, *options, "--run", "second", "--start-from", first)
-    assert done.returncode == 0, done.stderr
+    assert main(["train", key, *options, "--run", "second", "--start-from", first]) == 0
     records = [json.loads((tmp_path / run / "run.json").read_text()) for run in ("both", "second")]
     assert records[0]["hyperparameters"] == records[1]["hyperparameters"]
     assert records[0]["weights_sha256"] == records[1]["weights_sha256"]

@@ -1,5 +1,10 @@
-"""What every variant promises, tested on every variant."""
+"""What every variant promises, tested on every variant.
 
+To trace a step costs as much as ten steps or more taken eagerly. So the tests of whole trainings share one traced model
+of each variant, whose state is put back for each of them, and all others take their steps eagerly.
+"""
+
+import functools
 import inspect
 import json
 import re
@@ -7,33 +12,83 @@ import subprocess
 import sys
 import textwrap
 
+import conftest
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from conftest import (
-    SHAPE,
-    SMALL,
-    assert_same,
-    every_variant,
-    one_batch,
-    small_batches,
-    small_model,
-    two_devices,
-    values,
-)
+from conftest import SMALL, assert_same, every_variant, two_devices, values
 
 import kerasgan
 from kerasgan import callbacks
+from kerasgan.model import precision
 from kerasgan.models import CLASSES, MODELS
+
+SHAPE = (12, 10, 1)  # the least at which every network has all kinds of its layers
+
+small_model, small_batches, one_batch = (
+    functools.partial(function, shape=SHAPE)
+    for function in (conftest.small_model, conftest.small_batches, conftest.one_batch)
+)
 
 # Of a player's whole gradient. A rounded value near zero flips a rectifier: the deeper, the more of them.
 HALF_PRECISION_TOLERANCE = {"mixed_float16": 0.1, "mixed_bfloat16": 0.25}
 HALF_PRECISION_TOLERANCE_OF_TRANSLATORS = {"mixed_float16": 0.15, "mixed_bfloat16": 0.4}  # one through the other
 
 
+EPOCHS = {"float32": 2, "mixed_float16": 1, "mixed_bfloat16": 1}  # of two steps, that the shared models take
+
+# What a player's networks hold beside what it moves: statistics, directions of singular values, counts of noise.
+NO_PLAYERS = ("moving_mean", "moving_variance", "/u", "/state")
+
+
 def test_every_variant_is_tested():
     assert set(SMALL) == set(MODELS) == set(CLASSES)
+
+
+@functools.cache
+def shared_model(key, policy):
+    with precision(policy):
+        model = small_model(key, run_eagerly=policy != "float32")
+    return model, values(model.state())
+
+
+def at_the_start(key, policy="float32"):
+    """The model of a variant that tests share, as it was when it was built."""
+    model, start = shared_model(key, policy)
+    put_back(model, start)
+    return model
+
+
+def put_back(model, state):
+    for variable, value in zip(model.state(), state, strict=True):
+        variable.assign(value)
+
+
+@functools.cache
+def trained(key, policy):
+    model = at_the_start(key, policy)
+    history = model.fit(small_batches(key), epochs=EPOCHS[policy], steps_per_epoch=2, verbose=0).history
+    return values(model.state()), history
+
+
+def after_a_few_steps(key, policy="float32"):
+    """The shared model after its short epochs, and the history of these."""
+    state, history = trained(key, policy)
+    model, _ = shared_model(key, policy)
+    put_back(model, state)
+    return model, history
+
+
+@every_variant
+def test_small_settings_leave_out_no_kind_of_layer(key):
+    """Or else the tests of this file would say nothing of it."""
+
+    def kinds(model):
+        networks = [(re.sub(r"[\d_]+$", "", network.name), network) for network in model.layers]
+        return {(name, type(layer).__name__) for name, network in networks for layer in network._flatten_layers()}
+
+    assert not kinds(small_model(key, shape=(72, 60, 3))) - kinds(shared_model(key, "float32")[0])
 
 
 @every_variant
@@ -54,6 +109,11 @@ def test_no_name_hides_one_of_keras(key):
 def test_a_player_moves_its_own_weights_and_no_others(key, monkeypatch):
     model = small_model(key)
     minimize, moved = model.minimize, {}
+    for name, (_, *networks) in model.players().items():
+        still = [
+            w.path for network in networks for w in network.non_trainable_weights if not w.path.endswith(NO_PLAYERS)
+        ]
+        assert all(path.endswith(NO_PLAYERS) for path in still), (name, still)
 
     def watched(player, loss, tape):
         before = values(model.weights)
@@ -71,21 +131,18 @@ def test_a_player_moves_its_own_weights_and_no_others(key, monkeypatch):
 
 @every_variant
 def test_each_player_takes_as_many_steps_as_the_paper_says(key):
-    model = small_model(key)
-    model.fit(small_batches(key), steps_per_epoch=2, verbose=0)
+    model, _ = after_a_few_steps(key)
     taken = {player: int(o.iterations.numpy()) for player, o in model.optimizers.items()}
     steps = {player: model.batches_per_step if player in ("critic", "discriminator") else 1 for player in taken}
-    assert taken == {player: 2 * its for player, its in steps.items()}
-    assert int(model.step.numpy()) == 2
+    assert taken == {player: 2 * EPOCHS["float32"] * its for player, its in steps.items()}
+    assert int(model.step.numpy()) == 2 * EPOCHS["float32"]
 
 
 @every_variant
 @pytest.mark.parametrize("policy", ["float32", "mixed_bfloat16", "mixed_float16"])
 def test_trains_in_every_precision(key, policy):
-    keras.config.set_dtype_policy(policy)
-    model = small_model(key)
-    before = values(model.trainable_weights)
-    history = model.fit(small_batches(key), epochs=2, verbose=0).history
+    before = values(at_the_start(key, policy).trainable_weights)
+    model, history = after_a_few_steps(key, policy)
     assert tuple(sorted(history)) == tuple(sorted(model.reports))
     assert set(model.reports.values()) - {None} == set(model.optimizers)  # none says nothing of itself
     assert all(np.isfinite(v).all() for v in history.values()), history
@@ -112,21 +169,29 @@ def gradients(model, key, monkeypatch):
             found.setdefault(player, flat)
 
         monkeypatch.setattr(optimizer, "apply_gradients", keep)
-    model.train_step(one_batch(model, key, (32, 32, 1)))
+    model.train_step(one_batch(model, key, shape=(32, 32, 1)))
     return found
+
+
+@functools.cache
+def in_float32(key):
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        model = small_model(key, shape=(32, 32, 1))
+        return values(model.weights), gradients(model, key, monkeypatch)
 
 
 @every_variant
 @pytest.mark.parametrize("policy", list(HALF_PRECISION_TOLERANCE))
 def test_half_precision_gradients_agree_with_float32(key, policy, monkeypatch):
-    full = small_model(key, (32, 32, 1))
+    weights, exact = in_float32(key)
     keras.config.set_dtype_policy(policy)
-    half = small_model(key, (32, 32, 1))
-    assert_same(full.weights, half.weights)
+    half = small_model(key, shape=(32, 32, 1))
+    for w, there in zip(half.weights, weights, strict=True):
+        np.testing.assert_array_equal(w.numpy(), there, err_msg=w.path)
     for optimizer in half.optimizers.values():
         if policy == "mixed_float16":
             optimizer.dynamic_scale.assign(128)  # a scale at which no gradient overflows
-    exact, found = gradients(full, key, monkeypatch), gradients(half, key, monkeypatch)
+    found = gradients(half, key, monkeypatch)
     for player, gradient in exact.items():
         error = np.linalg.norm(found[player] - gradient) / np.linalg.norm(gradient)
         print(f"{key} {policy} {player}: {error:.3f}")
@@ -136,9 +201,8 @@ def test_half_precision_gradients_agree_with_float32(key, policy, monkeypatch):
 
 @every_variant
 def test_an_infinite_gradient_skips_that_players_step_and_halves_its_scale(key):
-    keras.config.set_dtype_policy("mixed_float16")
-    for unlucky in small_model(key).players():
-        model = small_model(key)
+    for unlucky in shared_model(key, "mixed_float16")[0].players():
+        model = at_the_start(key, "mixed_float16")
         for player, optimizer in model.optimizers.items():
             optimizer.dynamic_scale.assign(3e38 if player == unlucky else 128)
         before = {player: values(model.weights_of(player)) for player in model.players()}
@@ -155,8 +219,41 @@ def test_an_infinite_gradient_skips_that_players_step_and_halves_its_scale(key):
 
 
 @every_variant
-def test_inference_changes_nothing_and_training_moves_batch_statistics(key):
+def test_networks_learn_and_answer_in_their_modes(key, monkeypatch):
     model = small_model(key)
+    batch, modes = one_batch(model, key), {}
+
+    def watched(layer):
+        inherited = type(layer).call
+
+        def call(self, *args, training=None, **kwargs):
+            modes.setdefault(training, []).append(self.path)
+            return inherited(self, *args, training=training, **kwargs)
+
+        return call
+
+    moved = [network for _, *networks in model.players().values() for network in networks]
+    knowing = [layer for network in moved for layer in network._flatten_layers() if knows_the_mode(layer)]
+    for kind in {type(layer): layer for layer in knowing}.values():
+        monkeypatch.setattr(type(kind), "call", watched(kind))
+    model.train_step(batch)
+    assert {layer.path for layer in knowing} <= set(modes.get(True, []))
+    paths = {layer.path for layer in knowing}
+    assert not [path for mode, called in modes.items() if mode is not True for path in called if path in paths]
+    modes.clear()
+    model.snapshot(batch)
+    model.judge(batch)
+    assert True not in modes
+
+
+def knows_the_mode(layer):
+    """Whether a layer does something else while it learns: networks only pass the mode on."""
+    return "training" in inspect.signature(layer.call).parameters and not isinstance(layer, keras.Model)
+
+
+@every_variant
+def test_inference_changes_nothing_and_training_moves_batch_statistics(key):
+    model = at_the_start(key)
     before = values(model.weights)
     batch = small_batches(key).first(64)
     first, second = model.snapshot(batch), model.snapshot(batch)
@@ -171,21 +268,21 @@ def test_inference_changes_nothing_and_training_moves_batch_statistics(key):
 
 @every_variant
 def test_the_same_step_from_the_same_state_ends_in_the_same_state(key):
-    model, batches = small_model(key), small_batches(key)
-    model.fit(batches, steps_per_epoch=1, verbose=0)
-    start, end = values(model.state()), None
-    for _ in range(30):  # a race shows in one of some fifty
-        for variable, value in zip(model.state(), start, strict=True):
-            variable.assign(value)
-        model.fit(batches, steps_per_epoch=1, verbose=0)
-        end = end or values(model.state())
-        for variable, value in zip(model.state(), end, strict=True):
-            np.testing.assert_array_equal(variable.numpy(), value, err_msg=variable.path)
+    model, _ = after_a_few_steps(key)
+    batches = iter(small_batches(key).stream(lambda: 0, model.batches_per_step).take(4).repeat())
+    start, ends = values(model.state()), []
+    for _ in range(2):
+        put_back(model, start)
+        for _ in range(20):  # a race shows in one of some fifty, and in all that comes after it
+            model.train_function(batches)
+        ends.append(values(model.state()))
+    for variable, *both in zip(model.state(), *ends, strict=True):
+        np.testing.assert_array_equal(*both, err_msg=variable.path)
 
 
 @every_variant
 def test_no_two_kernels_start_equal(key):
-    kernels = [w.numpy() for w in small_model(key).trainable_weights if w.path.endswith("kernel")]
+    kernels = [w.numpy() for w in at_the_start(key).trainable_weights if w.path.endswith("kernel")]
     for i, a in enumerate(kernels):
         for b in kernels[:i]:
             assert a.shape != b.shape or not np.array_equal(a, b)
@@ -193,14 +290,13 @@ def test_no_two_kernels_start_equal(key):
 
 @every_variant
 def test_no_layer_has_a_seed_that_checkpoints_do_not_hold(key):
-    for layer in small_model(key)._flatten_layers():
+    for layer in shared_model(key, "float32")[0]._flatten_layers():
         assert not layer._seed_generators, layer.path
 
 
 @every_variant
-@pytest.mark.parametrize("arguments", [{"jit_compile": True}, {"steps_per_execution": 2}], ids=str)
-def test_trains_compiled_in_other_ways(key, arguments):
-    model = small_model(key, **arguments)
+def test_trains_compiled_in_other_ways(key):
+    model = small_model(key, jit_compile=True, steps_per_execution=2)
     before = values(model.trainable_weights)
     history = model.fit(small_batches(key), epochs=1, verbose=0).history
     assert all(np.isfinite(v).all() for v in history.values())
@@ -210,16 +306,18 @@ def test_trains_compiled_in_other_ways(key, arguments):
 
 @every_variant
 @pytest.mark.parametrize(
-    ("shape", "batch_size"), [((8, 8, 3), 1), ((9, 13, 1), 3), ((33, 10, 4), 7), ((28, 28, 1), 2)], ids=str
+    ("shape", "batch_size"),
+    [((8, 8, 3), 1), ((9, 13, 1), 3), ((33, 10, 4), 7)],  # recipes train on 28 x 28 pixels
+    ids=str,
 )
 def test_any_size_channels_and_batch(key, shape, batch_size):
-    model = small_model(key, shape)
+    model = small_model(key, shape=shape)
     before = values(model.trainable_weights)
-    logs = model.train_step(one_batch(model, key, shape, max(batch_size, model.smallest_batch)))
+    logs = model.train_step(one_batch(model, key, shape=shape, batch_size=max(batch_size, model.smallest_batch)))
     assert all(np.isfinite(v).all() for v in logs.values())
     still = [w.path for w, b in zip(model.trainable_weights, before, strict=True) if np.array_equal(w.numpy(), b)]
     assert not still
-    assert model.snapshot(small_batches(key, shape).first(64)).shape[2:] == shape
+    assert model.snapshot(small_batches(key, shape=shape).first(64)).shape[2:] == shape
 
 
 @every_variant
@@ -237,70 +335,87 @@ def kept(model):
 @every_variant
 @pytest.mark.parametrize("policy", ["float32", "mixed_float16"])
 def test_a_keras_file_goes_on_exactly(key, policy, tmp_path):
-    keras.config.set_dtype_policy(policy)
-    model = small_model(key)
-    model.fit(small_batches(key), epochs=1, verbose=0)
+    model, _ = after_a_few_steps(key, policy)
     model.save(tmp_path / "model.keras")
-    keras.config.set_dtype_policy("float32")  # a file knows its precision
-    loaded = keras.models.load_model(tmp_path / "model.keras")
+    loaded = keras.models.load_model(tmp_path / "model.keras")  # a file knows its precision
     assert loaded.hyperparameters == model.hyperparameters
     assert_same(kept(model), kept(loaded))
+    model.reset_metrics()
     for m in (model, loaded):
-        m.fit(small_batches(key), epochs=1, verbose=0)
+        m.train_step(one_batch(m, key))
     assert_same(model.state(), loaded.state())
 
 
 @every_variant
 def test_a_run_broken_off_in_mid_epoch_goes_on_exactly(key, tmp_path):
     batches = small_batches(key)
+    model = at_the_start(key)
+    steps = batches.steps_per_epoch(model.batches_per_step)
 
-    def trained(run, seed, *more):
-        model = small_model(key, seed=seed)
+    def fit(run, *more):
         run.mkdir(exist_ok=True)
-        watching = [callbacks.History(run), callbacks.Checkpoints(run, seconds=0), *more]
-        model.fit(batches, epochs=3, verbose=0, callbacks=watching)
-        return model
+        watching = [callbacks.History(run), callbacks.Checkpoints(run), *more]
+        model.fit(batches, epochs=2, verbose=0, callbacks=watching)
+        return int(model.step.numpy())
 
-    whole = trained(tmp_path / "whole", 0)
-    steps = batches.steps_per_epoch(whole.batches_per_step)
-    broken = trained(tmp_path / "broken", 0, callbacks.StopAt(steps + steps // 2))
-    assert int(broken.step.numpy()) == steps + steps // 2
-    resumed = trained(tmp_path / "broken", 1)  # from other weights and other noise
-    assert int(resumed.step.numpy()) == 3 * steps
-    assert_same(whole.state(), resumed.state())
+    assert fit(tmp_path / "whole") == 2 * steps
+    whole = values(model.state())
+    at_the_start(key)
+    assert fit(tmp_path / "broken", callbacks.StopAt(steps + steps // 2)) == steps + steps // 2
+    put_back(model, [value + np.ones_like(value) for value in whole])  # other weights and other noise
+    assert fit(tmp_path / "broken") == 2 * steps
+    for variable, value in zip(model.state(), whole, strict=True):
+        np.testing.assert_array_equal(variable.numpy(), value, err_msg=variable.path)
     assert (tmp_path / "whole/history.csv").read_text() == (tmp_path / "broken/history.csv").read_text()
 
 
-def rearranged(batch, parts, replicas):
-    """Order a batch so that the replicas' shares of it, part by part, are the parts of the one that it was."""
+def unlike_halves(batch, parts):
+    """A batch of which the second half of each part has a hundredth of the contrast of the first, and is darker."""
 
     def one(column):
-        n = column.shape[0] // (parts * replicas)
-        split = column.reshape(parts, replicas, n, *column.shape[1:])
-        return np.concatenate([split[:, r].reshape(parts * n, *column.shape[1:]) for r in range(replicas)])
+        if len(column.shape) < 4:
+            return column
+        pixels = column.numpy().reshape(parts, 2, -1, *column.shape[1:])
+        pixels[:, 1] = 0.01 * pixels[:, 1] - 0.9
+        return pixels.reshape(column.shape)
 
-    return tf.nest.map_structure(lambda t: one(t.numpy()), batch)
+    return tf.nest.map_structure(one, batch)
+
+
+def shares_of(batch, parts, replicas):
+    """The shares of replicas, which have the same place in each part of a batch."""
+
+    def one(column, r):
+        column = np.asarray(column)
+        n = column.shape[0] // (parts * replicas)
+        return column.reshape(parts, replicas, n, *column.shape[1:])[:, r].reshape(parts * n, *column.shape[1:])
+
+    return [tf.nest.map_structure(lambda column, r=r: tf.constant(one(column, r)), batch) for r in range(replicas)]
 
 
 @every_variant
 def test_two_devices_train_as_one(key):
-    one = small_model(key)
-    batches = [one_batch(one, key, batch_size=4)] * 3
+    one = at_the_start(key)
+    batch = unlike_halves(one_batch(one, key), one.batches_per_step)
     strategy = two_devices()
     with strategy.scope():
         two = small_model(key)
-
-    def fit(model, given):
-        data = [tf.data.Dataset.from_tensors(b) for b in given]
-        whole = data[0].concatenate(data[1]).concatenate(data[2])
-        return model.fit(whole, epochs=1, verbose=0, shuffle=False).history
-
-    ours = fit(one, batches)
-    theirs = fit(two, [rearranged(b, one.batches_per_step, 2) for b in batches])
-    for a, b in zip(one.weights, two.weights, strict=True):
-        np.testing.assert_allclose(a.numpy(), b.numpy(), rtol=1e-4, atol=2e-5, err_msg=a.path)
-    for name in ours:
-        np.testing.assert_allclose(ours[name], theirs[name], rtol=1e-3, atol=1e-5, err_msg=name)
+    shares = shares_of(batch, one.batches_per_step, 2)
+    both = strategy.experimental_distribute_values_from_function(
+        lambda context: shares[context.replica_id_in_sync_group]
+    )
+    for _ in range(2):
+        before = values(kept(one))
+        ours = one.train_step(tf.nest.map_structure(tf.constant, batch))
+        theirs = strategy.run(two.train_step, (both,))
+        for a, b, old in zip(kept(one), kept(two), before, strict=True):
+            # What changed: of weights that is far less than the weights themselves. Of gradients, slots tell the size.
+            wanted, found = a.numpy() - old, b.numpy() - old
+            limit = 0.01 * np.linalg.norm(wanted) + 1e-6 * np.linalg.norm(old) + 1e-7
+            assert np.linalg.norm(found - wanted) <= limit, (a.path, found, wanted)
+            b.assign(a)
+    for name, value in ours.items():
+        np.testing.assert_allclose(value, strategy.reduce("mean", theirs[name], axis=None), rtol=1e-3, err_msg=name)
 
     if "sample" in two.endpoints():
         drawn = strategy.run(lambda: tf.nest.flatten(two.prior(3))[0])
@@ -308,10 +423,43 @@ def test_two_devices_train_as_one(key):
         assert not np.array_equal(*noise)
 
 
+@pytest.fixture(scope="session")
+def elsewhere():
+    """A process without keras and kerasgan, for all variants: it asks the SavedModel in a folder for everything."""
+    script = """
+        import sys
+        sys.modules["keras"] = sys.modules["kerasgan"] = None  # to import them is now an error
+        import numpy as np, tensorflow as tf
+        tf.config.optimizer.set_experimental_options(OPTIMIZERS)  # kerasgan's: others round the last bit differently
+        for folder in map(str.strip, sys.stdin):
+            model, inputs = tf.saved_model.load(folder + "/saved_model"), np.load(folder + "/inputs.npz")
+            outputs = {}
+            for verb, signature in model.signatures.items():
+                names = signature.structured_input_signature[1]
+                (outputs[verb],) = signature(**{n: tf.constant(inputs[n]) for n in names}).values()
+                if verb != "serving_default":
+                    again = getattr(model, verb)(**{n: tf.constant(inputs[n]) for n in names})
+                    assert np.array_equal(outputs[verb], again), verb
+            np.savez(folder + "/outputs.npz", **outputs)
+            print(folder, flush=True)
+    """
+    script = textwrap.dedent(script).replace("OPTIMIZERS", repr(tf.config.optimizer.get_experimental_options()))
+    process = subprocess.Popen(
+        [sys.executable, "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1
+    )
+
+    def ask(folder):
+        print(folder, file=process.stdin, flush=True)
+        assert process.stdout.readline().strip() == str(folder), "the process without keras has ended"
+
+    yield ask
+    process.stdin.close()
+    process.wait()
+
+
 @every_variant
-def test_a_saved_model_needs_neither_keras_nor_kerasgan(key, tmp_path):
-    model = small_model(key)
-    model.fit(small_batches(key), epochs=1, verbose=0)
+def test_a_saved_model_needs_neither_keras_nor_kerasgan(key, tmp_path, elsewhere):
+    model, _ = after_a_few_steps(key)
     model.export(tmp_path / "saved_model")
     inputs = {
         "n": np.int32(5),
@@ -321,23 +469,7 @@ def test_a_saved_model_needs_neither_keras_nor_kerasgan(key, tmp_path):
         "images": np.random.default_rng(0).integers(0, 256, (3, *SHAPE), np.uint8),
     }
     np.savez(tmp_path / "inputs.npz", **inputs)
-    script = """
-        import sys
-        sys.modules["keras"] = sys.modules["kerasgan"] = None  # to import them is now an error
-        import numpy as np, tensorflow as tf
-        tf.config.optimizer.set_experimental_options(OPTIMIZERS)  # kerasgan's: others round the last bit differently
-        model, inputs = tf.saved_model.load("saved_model"), np.load("inputs.npz")
-        outputs = {}
-        for verb, signature in model.signatures.items():
-            names = signature.structured_input_signature[1]
-            (outputs[verb],) = signature(**{n: tf.constant(inputs[n]) for n in names}).values()
-            if verb != "serving_default":
-                again = getattr(model, verb)(**{n: tf.constant(inputs[n]) for n in names})
-                assert np.array_equal(outputs[verb], again), verb
-        np.savez("outputs.npz", **outputs)
-    """
-    script = script.replace("OPTIMIZERS", repr(tf.config.optimizer.get_experimental_options()))
-    subprocess.run([sys.executable, "-c", textwrap.dedent(script)], cwd=tmp_path, check=True)
+    elsewhere(tmp_path)
     outputs = np.load(tmp_path / "outputs.npz")
 
     about = json.loads((tmp_path / "saved_model/kerasgan.json").read_text())
@@ -356,16 +488,28 @@ def test_a_saved_model_needs_neither_keras_nor_kerasgan(key, tmp_path):
 
 @every_variant
 def test_sampling_more_than_a_block_starts_with_the_same_images(key, tmp_path):
-    if "sample" not in small_model(key).endpoints():
+    model = at_the_start(key)
+    if "sample" not in model.endpoints():
         return
-    model = small_model(key)
-    sample, _ = model.endpoints()["sample"]
-    few, many = tf.function(sample)(7, 3), tf.function(sample)(230, 3)
+    sample = tf.function(*model.endpoints()["sample"])
+    few, many = sample(7, 3), sample(230, 3)
     assert many.shape == (230, *SHAPE)
     assert many.dtype == tf.uint8
     assert np.abs(few.numpy().astype(int) - many[:7].numpy()).max() <= 1
     assert not np.array_equal(many[:100], many[100:200])
-    assert not np.array_equal(few, tf.function(sample)(7, 4))
+    assert not np.array_equal(few, sample(7, 4))
+
+
+@every_variant
+def test_an_average_starts_as_the_network_that_it_follows(key):
+    model = at_the_start(key)
+    if not hasattr(model, "average"):
+        return
+    ((_, network),) = [networks for networks in model.players().values() if networks[1].name != "generator"]
+    followed = [(a, w) for a, w in zip(model.average.weights, network.weights, strict=True) if w.trainable]
+    assert not model.average.trainable_weights
+    for average, weight in followed:
+        np.testing.assert_array_equal(average.numpy(), weight.numpy(), err_msg=weight.path)
 
 
 @every_variant

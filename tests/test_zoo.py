@@ -36,7 +36,7 @@ def digits(tmp_path):
 
 
 @pytest.mark.parametrize("recipe", sorted(ZOO.glob("*/mnist.py")), ids=lambda f: f.parent.name)
-def test_mnist_recipes(recipe, digits, tmp_path):
+def test_mnist_recipes(recipe, digits, tmp_path, steps_taken_eagerly):
     if recipe.parent.name == "f_anogan":  # which learns one of them
         np.savez(digits, images=np.load(digits)["images"], labels=np.full(330, 8))
     runpy.run_path(str(recipe))["main"](digits, tmp_path / "run", epochs=1)
@@ -50,7 +50,7 @@ def test_mnist_recipes(recipe, digits, tmp_path):
 
 
 @pytest.mark.parametrize("recipe", [ZOO / "ddpm/cifar10.py"], ids=lambda f: f.parent.name)
-def test_cifar10_recipes(recipe, tmp_path):
+def test_cifar10_recipes(recipe, tmp_path, steps_taken_eagerly):
     pictures = np.random.default_rng(0).integers(0, 256, (130, 32, 32, 3), np.uint8)
     np.savez(tmp_path / "pictures.npz", images=pictures)
     runpy.run_path(str(recipe))["main"](tmp_path / "pictures.npz", tmp_path / "run", epochs=1)
@@ -144,7 +144,7 @@ def test_mnist_classifier(digits, tmp_path):
         train(str(digits), tmp_path / "judge", epochs=1)
 
 
-def test_context_encoder_cifar10_recipe(digits, tmp_path):
+def test_context_encoder_cifar10_recipe(digits, tmp_path, steps_taken_eagerly):
     runpy.run_path(str(ZOO / "context_encoder/cifar10.py"))["main"](digits, tmp_path / "run", epochs=1)
     images = np.zeros((1, 28, 28, 1), np.uint8)
     assert kerasgan.load(tmp_path / "run").translate(images=images).shape == images.shape
