@@ -25,16 +25,14 @@ def told(train: Callable, *args: Any, **kwargs: Any) -> Any:
     verbose, callbacks = given.arguments.get("verbose", "auto"), given.arguments.get("callbacks")
     if isinstance(callbacks, keras.callbacks.CallbackList):  # whoever made it decided what it prints
         return train(*args, **kwargs)
+    bar, callbacks = _Bar(), keras.tree.flatten(callbacks) if callbacks else []
     if verbose == "auto" and not looked_at():
-        verbose, first = 0, Lines()
-    else:
-        first = _Bar()
-    callbacks = [first, *(keras.tree.flatten(callbacks) if callbacks else ())]
-    given.arguments |= {"verbose": verbose, "callbacks": callbacks}
+        verbose, callbacks = 0, [Lines(), *callbacks]
+    given.arguments |= {"verbose": verbose, "callbacks": [bar, *callbacks]}
     try:
         return train(*given.args, **given.kwargs)
     except BaseException:
-        if has_bar(first.params) and first.drawn:
+        if bar.drawn and has_bar(bar.params):
             print(flush=True)
         raise
 

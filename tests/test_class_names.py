@@ -1,6 +1,5 @@
 """A class is known by its folder's name wherever one is asked for, and by its number only where no name fits."""
 
-import argparse
 import json
 import unicodedata
 from pathlib import Path
@@ -9,16 +8,16 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from conftest import small_model
-from kerasgan.cli.variants import variant
 from PIL import Image
 
 import kerasgan
-from kerasgan import class_names, data, latent, tasks
-from kerasgan.cli import evaluate, figures, main, points
+from kerasgan import class_names, data, explore, latent, pictures, points, tasks
+from kerasgan.cli import evaluate, main
 from kerasgan.cli.stages import stages
 from kerasgan.data.labels import numbers
 from kerasgan.data.sources import Source
 from kerasgan.errors import UserError
+from kerasgan.variants import variant
 
 SHAPE = (12, 8, 1)
 
@@ -26,6 +25,19 @@ SHAPE = (12, 8, 1)
 @pytest.fixture(autouse=True)
 def _elsewhere(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture
+def tables(monkeypatch):
+    """The pictures and the title of each table that explore draws."""
+    drawn = []
+
+    def table(cells, title, **names):
+        drawn.append((np.array(cells), title))
+        return pictures.table(cells, title, **names)
+
+    monkeypatch.setattr(explore, "table", table)
+    return drawn
 
 
 def save(path, value):
@@ -264,13 +276,11 @@ def test_verbs_and_decoders_take_names(drawn):
         decode = latent.Decoder(model, label)
         assert decode.label == number
         assert decode(np.zeros((2, 4))).max() == number
-    caption = kerasgan.load("cgan").picture().caption
+    caption = kerasgan.show(kerasgan.load("cgan")).caption
     assert caption == "Samples of cgan (seed 0): a row for each of 1, 8, black, white."
 
 
-def test_explore_label_is_a_name(drawn, monkeypatch):
-    tables = []
-    monkeypatch.setattr(figures, "write_table", lambda path, cells, title, **names: tables.append((cells, title)))
+def test_explore_label_is_a_name(drawn, tables):
     assert main(["explore", "cgan", "truncate", "-n", "2", "--label", "8"]) == 0
     ((cells, title),) = tables
     assert np.max(cells) == 1
@@ -294,27 +304,30 @@ def test_latents_of_classes_whose_names_have_commas(text, parts):
 
 def test_a_latent_that_there_is_not():
     for text in ("3,nothing.png", "3,,4"):
-        with pytest.raises(argparse.ArgumentTypeError):
+        with pytest.raises(UserError):
             points.point(text)
-
-
-@pytest.fixture
-def tables(monkeypatch):
-    """The pictures of each table that explore draws."""
-    drawn = []
-    monkeypatch.setattr(figures, "write_table", lambda path, cells, title, **names: drawn.append(np.array(cells)))
-    return drawn
 
 
 def test_exemplars_of_a_class_are_encoded_images_of_its_folder(tables, capsys):
     classes("pets", "1", "2", "dog")
     small_model("vae").export("model", data={"name": "./pets"})
-    arguments = ["explore", "model", "interpolate", "--exemplars", "1", "--steps", "2", "--split", "train"]
+    arguments = [
+        "explore",
+        "model",
+        "interpolate",
+        "--overwrite",
+        "--exemplars",
+        "1",
+        "--steps",
+        "2",
+        "--split",
+        "train",
+    ]
     assert main([*arguments, "label:2", "label:1"]) == 0
     images = np.stack([np.full(SHAPE, value, np.uint8) for value in (20, 10)])
     model = kerasgan.load("model")
     expected = latent.Decoder(model)(latent.encode(model, images))
-    np.testing.assert_allclose(tables[0][0].astype(int), expected, atol=1)
+    np.testing.assert_allclose(tables[0][0][0].astype(int), expected, atol=1)
     assert main([*arguments, "label:dgo", "label:1"]) == 2
     assert "dgo (did you mean dog?): it has 1, 2, dog." in capsys.readouterr().err
 
@@ -329,10 +342,10 @@ def test_exemplars_of_a_class_are_samples_that_a_classifier_takes_for_it(tables,
         model, "_function", lambda verb: (lambda images: tf.constant(logits)) if verb == "classify" else function(verb)
     )
     monkeypatch.setattr("kerasgan.saved_model.load", lambda path: model)
-    arguments = ["explore", "model", "interpolate", "--exemplars", "1", "--steps", "2"]
+    arguments = ["explore", "model", "interpolate", "--overwrite", "--exemplars", "1", "--steps", "2"]
     assert main([*arguments, "label:2", "label:dog"]) == 0
     expected = latent.Decoder(model)(latent.prior(points.CANDIDATES, 4, 0)[[997, 998]])
-    np.testing.assert_array_equal(tables[0][0], expected)
+    np.testing.assert_array_equal(tables[0][0][0], expected)
     assert main([*arguments, "label:dgo", "label:1"]) == 2
     assert "The classifier knows no class dgo (did you mean dog?): it has 1, 2, dog." in capsys.readouterr().err
 
@@ -348,7 +361,7 @@ def test_accuracy_is_measured_by_name_where_a_split_lacks_a_class(capsys):
     classes("pets/test", "2", "dog", "owl")
     save("pets/test/stray.png", 1)
     small_model("sgan").export("model", data={"name": "./pets", "class_names": ["1", "2", "dog"], "task": "images"})
-    from kerasgan.cli.held_out import HeldOut
+    from kerasgan.held_out import HeldOut
 
     held_out = HeldOut(kerasgan.load("model").about["data"], SHAPE)
     images, labels = held_out.labelled(100)

@@ -82,6 +82,13 @@ def test_an_error_begins_below_the_bar(capsys, monkeypatch):
     assert re.search(r"[^\n]\n$", capsys.readouterr().out)
 
 
+def test_an_error_before_the_first_epoch_is_kerass(capsys, monkeypatch):
+    on_a_terminal(monkeypatch)
+    with pytest.raises(TypeError, match="nonsense"):
+        fit(nonsense=1)
+    assert capsys.readouterr().out == ""
+
+
 def test_an_error_needs_no_empty_line_where_there_is_no_bar(capsys):
     with pytest.raises(UserError):
         fit(more=[failing()])

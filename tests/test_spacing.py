@@ -53,7 +53,7 @@ def short(monkeypatch):
     monkeypatch.setattr(tensorboard, "HISTOGRAMS", 4)
     monkeypatch.setattr(history, "ROWS", 8)
     monkeypatch.setattr(history, "POINTS", 4)
-    monkeypatch.setattr(convergence, "LOOKS", 4)
+    monkeypatch.setattr(convergence, "MOST_LOOKS", 4)
 
 
 def fit(run, epochs, resume=False, more=()):

@@ -19,7 +19,7 @@ from kerasgan.data.batches import Batches
 from kerasgan.paths import for_tensorflow
 from kerasgan.spacing import due
 
-LOOKS = 1000  # at a long run: half a megabyte of numbers, and two for TensorBoard
+MOST_LOOKS = 1000  # at a long run: half a megabyte of numbers, and two for TensorBoard
 SAMPLES = 64  # that are looked at each time: enough for means of distances, and as many as a snapshot has
 REAL = 256  # training images that they are compared with
 MEMORISABLE = 2000  # training images, up to which all are compared with samples: to learn more by heart takes long
@@ -92,7 +92,7 @@ class Convergence(keras.callbacks.Callback):
         self.rows.append(row)
         n = (row["step"] - 1) // self.every
         of = max(self.planned // self.every, n)  # of a run whose length is unknown, what there has been
-        self.next = next(later for later in itertools.count(n + 1) if due(later, of, LOOKS))
+        self.next = next(later for later in itertools.count(n + 1) if due(later, of, MOST_LOOKS))
 
     def _players(self):
         """Return each player's last loss and how it swings, and how large its last gradient and its weights are."""

@@ -25,7 +25,8 @@ class Snapshots(keras.callbacks.Callback):
     data: Batches, or one batch, from which variants that need images take the first few
 
     Of more than 100 planned epochs, and of fewer if pictures are large, about 100 are shown: see kerasgan.spacing. A
-    run that goes on for longer removes those files that it would not have written, had it been planned so.
+    run that goes on for longer removes those files that it would not have written, had it been planned so; TensorBoard
+    keeps what it was given.
     """
 
     def __init__(self, run: str | os.PathLike, data: Batches | Any):
