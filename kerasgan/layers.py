@@ -13,20 +13,76 @@ def normal(stddev: float = 0.02) -> keras.initializers.Initializer:
     return keras.initializers.RandomNormal(stddev=stddev)
 
 
+def moments(x: tf.Tensor, axes: list[int], keepdims: bool = False) -> tuple[tf.Tensor, tf.Tensor]:
+    """Return the mean and the variance of x over `axes`, as tf.nn.moments does, with right second derivatives.
+
+    TensorFlow holds the mean still where it takes the variance. No first derivative changes by that, but the second
+    lacks the term -2 (d mean / dx) (d mean / dx)^T. The square below is 0, its gradient is 0, and its second derivative
+    is that term.
+    """
+    mean, variance = tf.nn.moments(x, axes, keepdims=keepdims)
+    # A mean of its own: gradients are added up in the same order as without it, and come out the same to the bit.
+    again = tf.reduce_mean(x, axes, keepdims=keepdims)
+    return mean, variance - (again - tf.stop_gradient(again)) ** 2
+
+
+@keras.saving.register_keras_serializable("kerasgan")
+class BatchNormalization(keras.layers.BatchNormalization):
+    """Keras' layer, to the bit, with right second derivatives: what a network under a penalty on its gradient needs."""
+
+    def _moments(self, inputs, mask):
+        if self.synchronized or mask is not None:
+            return super()._moments(inputs, mask)  # where Keras does not hold the mean still
+        return moments(inputs, self._reduction_axes)
+
+
+@keras.saving.register_keras_serializable("kerasgan")
+class LayerNormalization(keras.layers.LayerNormalization):
+    """Keras' layer, to the bit, with right second derivatives: what a network under a penalty on its gradient needs."""
+
+    def call(self, inputs):
+        if self.rms_scaling:
+            return super().call(inputs)  # where Keras does not hold the mean still
+        axes = [axis % inputs.shape.rank for axis in self.axis]
+        shape = [size if axis in axes else 1 for axis, size in enumerate(inputs.shape)]
+        return _normalized(inputs, axes, self, shape)
+
+
+@keras.saving.register_keras_serializable("kerasgan")
+class GroupNormalization(keras.layers.GroupNormalization):
+    """Keras' layer, to the bit, with right second derivatives: what a network under a penalty on its gradient needs."""
+
+    def _apply_normalization(self, reshaped_inputs, input_shape):
+        groups = self.axis % len(input_shape)  # the axis of the groups; that of their channels comes after it
+        axes = [axis for axis in range(1, len(input_shape) + 1) if axis != groups]
+        return _normalized(reshaped_inputs, axes, self, self._create_broadcast_shape(input_shape))
+
+
+def _normalized(x, axes, layer, shape):
+    """Normalise x over `axes`, in float32 at least; `shape` lays the layer's scale and shift beside it."""
+    wide = tf.cast(x, keras.backend.result_type(x.dtype, "float32"))
+    scale, shift = (w if w is None else tf.reshape(tf.cast(w, wide.dtype), shape) for w in (layer.gamma, layer.beta))
+    y = tf.nn.batch_normalization(wide, *moments(wide, axes, keepdims=True), shift, scale, layer.epsilon)
+    return tf.cast(y, x.dtype)
+
+
 def batch_normalization(affine: bool = True) -> keras.layers.Layer:
     """Return batch normalisation with the DCGAN authors' constants, over the global batch on several devices.
 
     affine: whether it learns a scale and a shift
     """
     several = tf.distribute.get_strategy().num_replicas_in_sync > 1
-    return keras.layers.BatchNormalization(
-        momentum=0.9, epsilon=1e-5, center=affine, scale=affine, synchronized=several
-    )
+    return BatchNormalization(momentum=0.9, epsilon=1e-5, center=affine, scale=affine, synchronized=several)
+
+
+def layer_normalization() -> keras.layers.Layer:
+    """Return normalisation of each position's channels, Keras' form of it (Ba, Kiros and Hinton 2016)."""
+    return LayerNormalization()
 
 
 def instance_normalization() -> keras.layers.Layer:
     """Return normalisation of each channel of each image by itself (Ulyanov, Vedaldi and Lempitsky 2016)."""
-    return keras.layers.GroupNormalization(groups=-1, epsilon=1e-5)
+    return GroupNormalization(groups=-1, epsilon=1e-5)
 
 
 def halvings(height: int, width: int, smallest: int = 4) -> list[tuple[int, int]]:

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import keras
 import tensorflow as tf
+
+from kerasgan.errors import UserError
+from kerasgan.layers import BatchNormalization, GroupNormalization, LayerNormalization
 
 
 def logistic(logits: tf.Tensor, real: bool) -> tf.Tensor:
@@ -12,20 +16,40 @@ def logistic(logits: tf.Tensor, real: bool) -> tf.Tensor:
     return tf.reduce_mean(tf.nn.softplus(-logits if real else logits))
 
 
-def gradient_penalty(critic: Callable, x: tf.Tensor, fake: tf.Tensor, epsilon: tf.Tensor) -> tf.Tensor:
-    """Return the batch mean of (|grad critic(x_hat)| - 1)^2 at x_hat = epsilon x + (1 - epsilon) fake.
+def gradient_norms(critic: Callable, x: tf.Tensor, training: bool) -> tf.Tensor:
+    """Return |d critic(x) / dx| of each image: float32[n]. It has a tape of its own, so a loss can be made of it.
 
-    `epsilon` is uniform in [0, 1], one number per sample, of shape (n, 1, 1, 1).
-    Gulrajani et al. 2017, algorithm 1, lines 4 to 7.
+    Of these norms, WGAN-GP takes the mean of (norm - 1)^2 between real and fake images (Gulrajani et al. 2017,
+    algorithm 1), DRAGAN the same near real ones, R1 and R2 the mean of norm^2 at real and at fake ones (Mescheder et
+    al. 2018, equations 9 and 10).
+
+    critic: a network, or a function of (x, training=...), which returns one score for each image
+    x: images, float32[n, height, width, channels]
+    training: the mode the critic is called in. Layer, group and instance normalisation know none. Batch normalisation
+        in training mode moves its running statistics once more, and the gradient of an image then holds what it does
+        to the scores of the whole batch.
+
+    Raises UserError for a network with normalisations of Keras instead of kerasgan.layers: their second derivatives
+    are wrong.
     """
-    x_hat = epsilon * x + (1 - epsilon) * fake
+    _check_normalizations(critic)
     with tf.GradientTape() as tape:
-        tape.watch(x_hat)
-        scores = critic(x_hat)
-    gradient = tf.cast(tape.gradient(scores, x_hat), tf.float32)
+        tape.watch(x)
+        scores = critic(x, training=training)
+    gradient = tape.gradient(scores, x)
+    gradient = tf.cast(gradient, keras.backend.result_type(gradient.dtype, "float32"))
     # The root has no gradient at 0: a critic that is flat somewhere would turn every weight into NaN.
-    norm = tf.sqrt(tf.reduce_sum(gradient**2, axis=[1, 2, 3]) + 1e-12)
-    return tf.reduce_mean((norm - 1) ** 2)
+    return tf.sqrt(tf.reduce_sum(gradient**2, axis=list(range(1, len(x.shape)))) + 1e-12)
+
+
+def _check_normalizations(critic):
+    for layer in critic._flatten_layers() if isinstance(critic, keras.Layer) else ():
+        for right in (BatchNormalization, GroupNormalization, LayerNormalization):
+            if isinstance(layer, right.__base__) and not isinstance(layer, right):
+                raise UserError(
+                    f"The {critic.name} has a {right.__name__} of Keras ({layer.name}), whose second derivatives are "
+                    f"wrong: for a penalty on a gradient, take kerasgan.layers.{right.__name__}."
+                )
 
 
 def gaussian_kl(mean: tf.Tensor, log_variance: tf.Tensor) -> tf.Tensor:

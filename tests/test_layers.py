@@ -6,14 +6,17 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from conftest import two_devices
+from conftest import every_variant, small_model, two_devices
 
 from kerasgan import model as model_module
 from kerasgan.layers import (
+    BatchNormalization,
     DepthToSpace,
     Dropout,
     GaussianNoise,
+    GroupNormalization,
     ImagePool,
+    LayerNormalization,
     Maxout,
     Noise,
     ReflectionPadding2D,
@@ -24,6 +27,8 @@ from kerasgan.layers import (
     crop,
     halvings,
 )
+from kerasgan.losses import gradient_norms
+from kerasgan.models import dcgan
 
 
 def noise(seed=0):
@@ -232,3 +237,129 @@ def test_the_gradient_goes_through_the_singular_value():
     differences = np.array([(of(w + step) - of(w - step)) / 2e-5 for step in steps]).reshape(4, 3)
     np.testing.assert_allclose(gradient, differences, rtol=1e-3, atol=1e-3)
     assert abs((gradient * w).sum()) < 1e-3 * np.abs(gradient * w).sum()
+
+
+OURS_AND_KERAS = {
+    "batch": (BatchNormalization, {"momentum": 0.9, "epsilon": 1e-5}),
+    "batch, not affine": (BatchNormalization, {"center": False, "scale": False}),
+    "layer": (LayerNormalization, {}),
+    "layer, whole map": (LayerNormalization, {"axis": [1, 2, 3]}),
+    "layer, rms": (LayerNormalization, {"rms_scaling": True}),
+    "layer, rows": (LayerNormalization, {"axis": 1, "scale": False}),
+    "instance": (GroupNormalization, {"groups": -1, "epsilon": 1e-5}),
+    "group": (GroupNormalization, {"groups": 2, "center": False}),
+    "group, of rows": (GroupNormalization, {"groups": 3, "axis": 1}),
+}
+
+
+@pytest.mark.filterwarnings("ignore:You passed `rms_scaling=True`")
+@pytest.mark.parametrize("policy", ["float32", "mixed_float16", "mixed_bfloat16"])
+@pytest.mark.parametrize("which", OURS_AND_KERAS)
+def test_normalisations_are_those_of_keras_to_the_bit_but_for_second_derivatives(which, policy, tmp_path):
+    ours, settings = OURS_AND_KERAS[which]
+    keras.config.set_dtype_policy(policy)
+    rng = np.random.default_rng(0)
+    x = tf.cast(rng.normal(3, 2, size=(4, 6, 5, 4)), keras.config.dtype_policy().compute_dtype)
+    upstream = tf.cast(rng.normal(size=x.shape), x.dtype)
+
+    def steps(layer):
+        """What two passes return and move, and the first derivatives of each."""
+        found = []
+
+        @tf.function
+        def one(training):
+            with tf.GradientTape() as tape:
+                tape.watch(x)
+                y = layer(x, training=training) if isinstance(layer, BatchNormalization.__base__) else layer(x)
+            return y, tape.gradient(y, [x, *layer.trainable_weights], output_gradients=upstream)
+
+        for training in (True, False):
+            found += tf.nest.flatten(one(training))
+        return [*found, *(tf.convert_to_tensor(w) for w in layer.weights)]
+
+    layers = [ours(**settings, name="same"), ours.__base__(**settings, name="same")]
+    for layer in layers:
+        layer.build(x.shape)
+        layer.set_weights([np.random.default_rng(1).uniform(0.5, 2, w.shape) for w in layer.weights])
+    assert [(w.name, w.path, w.shape, w.dtype) for w in layers[0].weights] == [
+        (w.name, w.path, w.shape, w.dtype) for w in layers[1].weights
+    ]
+    for a, b in zip(*map(steps, layers), strict=True):
+        assert a.dtype == b.dtype
+        np.testing.assert_array_equal(a, b)
+
+    def model(cls):
+        return keras.Sequential([keras.Input(x.shape[1:]), cls(**settings)])
+
+    names = [model(cls).layers[0].name.rstrip("_0123456789") for cls in (ours, ours.__base__)]
+    assert names[0] == names[1]  # and so the files of weights have the same keys
+    keras_model, our_model = model(ours.__base__), model(ours)
+    keras_model.layers[0].set_weights([rng.uniform(size=w.shape) for w in keras_model.weights])
+    keras_model.save_weights(tmp_path / "of_keras.weights.h5")
+    our_model.load_weights(tmp_path / "of_keras.weights.h5")
+    for a, b in zip(our_model.get_weights(), keras_model.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
+    our_model.save(tmp_path / "ours.keras")
+    again = keras.models.load_model(tmp_path / "ours.keras")
+    assert type(again.layers[0]) is ours
+    np.testing.assert_array_equal(again(x), our_model(x))
+
+
+@pytest.mark.filterwarnings("ignore:You passed `rms_scaling=True`")
+@pytest.mark.parametrize("which", OURS_AND_KERAS)
+def test_normalisations_under_xla(which):
+    ours, settings = OURS_AND_KERAS[which]
+    layer, theirs = ours(**settings), ours.__base__(**settings)
+    x = tf.constant(np.random.default_rng(0).normal(3, 2, size=(4, 6, 5, 4)), tf.float32)
+    call = {"training": True} if ours is BatchNormalization else {}
+    compiled = tf.function(lambda: layer(x, **call), jit_compile=True)
+    np.testing.assert_allclose(compiled(), theirs(x, **call), rtol=1e-4, atol=1e-5)
+
+
+def test_a_penalty_through_batch_normalisation_on_two_devices_is_that_on_one():
+    """One device has the dark half of the batch, the other images a hundred times as bright."""
+    strategy = two_devices()
+    x = np.random.default_rng(0).normal(size=(8, 16, 16, 1)).astype(np.float32)
+    x[4:] *= 100
+    x = tf.constant(x / 30)
+
+    def network():
+        keras.utils.set_random_seed(0)
+        return dcgan.discriminator((16, 16, 1), 4, bias=False)
+
+    def gradients(critic, x, replicas):
+        with tf.GradientTape() as tape:
+            loss = tf.reduce_mean((gradient_norms(critic, x, training=True) - 1) ** 2) / replicas
+        return tape.gradient(loss, critic.trainable_weights)
+
+    one = network()
+    with strategy.scope():
+        two = network()
+    assert [layer.synchronized for layer in two.layers if isinstance(layer, BatchNormalization)] == [True]
+
+    @tf.function
+    def on_both():
+        def on_one():
+            context = tf.distribute.get_replica_context()
+            first = 4 * context.replica_id_in_sync_group
+            return [context.all_reduce("SUM", g) for g in gradients(two, x[first : first + 4], 2)]
+
+        return strategy.run(on_one)
+
+    for w, a, b in zip(one.trainable_weights, gradients(one, x, 1), on_both(), strict=True):
+        b = strategy.experimental_local_results(b)[0]
+        np.testing.assert_allclose(b, a, rtol=1e-4, atol=1e-5 * np.abs(a).max(), err_msg=w.path)
+    for a, b in zip(one.non_trainable_weights, two.non_trainable_weights, strict=True):
+        np.testing.assert_allclose(b.numpy(), a.numpy(), rtol=1e-4, atol=1e-6, err_msg=a.path)
+
+
+@every_variant
+def test_no_network_has_a_normalisation_whose_second_derivatives_are_wrong(key):
+    ours = (BatchNormalization, GroupNormalization, LayerNormalization)
+    of_keras = tuple(layer.__base__ for layer in ours)
+    wrong = [
+        layer.path
+        for layer in small_model(key)._flatten_layers()
+        if isinstance(layer, of_keras) and not isinstance(layer, ours)
+    ]
+    assert not wrong

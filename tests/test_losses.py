@@ -1,11 +1,22 @@
 """Loss terms against numpy, written from the papers."""
 
+import keras
 import numpy as np
 import pytest
 import scipy.integrate
 import tensorflow as tf
+from conftest import small_model
 
-from kerasgan.losses import gaussian_kl, gradient_penalty, logistic
+from kerasgan.errors import UserError
+from kerasgan.layers import (
+    GroupNormalization,
+    LayerNormalization,
+    batch_normalization,
+    instance_normalization,
+    layer_normalization,
+)
+from kerasgan.losses import gaussian_kl, gradient_norms, logistic
+from kerasgan.models import dcgan
 from kerasgan.models.cyclegan import LinearDecay, distance, square
 
 RNG = np.random.default_rng(0)
@@ -25,34 +36,132 @@ def test_logistic_of_extreme_logits_is_finite_and_has_the_right_sign():
 
 
 @pytest.mark.parametrize("scale", [0.0, 0.01, 1.0, 7.0])
-def test_gradient_penalty_of_a_linear_critic_has_a_closed_form(scale):
+def test_gradient_norms_of_a_linear_critic_have_a_closed_form(scale):
     w = (RNG.normal(size=(6, 5, 2)) * scale).astype(np.float32)
-    x, fake, epsilon = tf.random.normal((4, 6, 5, 2)), tf.random.normal((4, 6, 5, 2)), tf.random.uniform((4, 1, 1, 1))
-    penalty = gradient_penalty(lambda x: tf.reduce_sum(w * x, axis=[1, 2, 3]), x, fake, epsilon)
-    assert penalty.numpy() == pytest.approx((np.linalg.norm(w) - 1) ** 2, rel=1e-4, abs=1e-5)
+    norms = gradient_norms(
+        lambda x, training: tf.reduce_sum(w * x, axis=[1, 2, 3]), tf.random.normal((4, 6, 5, 2)), True
+    )
+    assert norms.dtype == tf.float32
+    np.testing.assert_allclose(norms, np.full(4, np.linalg.norm(w)), rtol=1e-4, atol=1e-5)
 
 
-def test_gradient_penalty_looks_between_the_images_one_number_for_each():
-    seen = []
+@pytest.mark.parametrize("shape", [(3, 2, 2, 1), (3, 5)])
+def test_gradient_norms_are_those_of_each_image_in_the_mode_that_was_asked_for(shape):
+    modes = []
 
-    def critic(x):
-        seen.append(x.numpy())
-        return tf.reduce_sum(x**2, axis=[1, 2, 3]) / 2  # its gradient is x itself
+    def critic(x, training):
+        modes.append(training)
+        return tf.reduce_sum(x**2, axis=list(range(1, len(shape)))) / 2  # its gradient is x itself
 
-    x, fake = tf.zeros((3, 2, 2, 1)), tf.ones((3, 2, 2, 1))
-    epsilon = np.array([0.0, 0.25, 1.0], np.float32).reshape(3, 1, 1, 1)
-    penalty = gradient_penalty(critic, x, fake, epsilon)
-    np.testing.assert_allclose(seen[0], (1 - epsilon) * np.ones_like(x))
-    norms = np.sqrt(4 * (1 - epsilon.ravel()) ** 2)
-    assert penalty.numpy() == pytest.approx(np.mean((norms - 1) ** 2), rel=1e-5)
+    x = RNG.normal(size=shape).astype(np.float32)
+    norms = [gradient_norms(critic, tf.constant(x), training) for training in (True, False)]
+    assert modes == [True, False]
+    for found in norms:
+        np.testing.assert_allclose(found, np.linalg.norm(x.reshape(3, -1), axis=1), rtol=1e-5)
 
 
-def test_gradient_penalty_of_a_flat_critic_has_a_finite_gradient():
+def test_gradient_norms_of_a_flat_critic_have_a_finite_gradient():
     w = tf.Variable(tf.zeros((2, 2, 1)))
-    x = tf.ones((3, 2, 2, 1))
     with tf.GradientTape() as tape:
-        penalty = gradient_penalty(lambda x: tf.reduce_sum(w * x, axis=[1, 2, 3]), x, -x, tf.zeros((3, 1, 1, 1)))
+        norms = gradient_norms(lambda x, training: tf.reduce_sum(w * x, axis=[1, 2, 3]), tf.ones((3, 2, 2, 1)), True)
+        penalty = tf.reduce_mean((norms - 1) ** 2)
     assert np.isfinite(tape.gradient(penalty, w)).all()
+
+
+PENALTIES = {
+    "WGAN-GP": lambda norms: tf.reduce_mean((norms - 1) ** 2),  # and DRAGAN's
+    "R1": lambda norms: tf.reduce_mean(norms**2) / 2,  # and R2's
+    "WGAN-div": lambda norms: tf.reduce_mean(norms**6),
+}
+NORMALIZATIONS = {
+    "layer": layer_normalization,
+    "layer, whole map": lambda: LayerNormalization(axis=[1, 2, 3]),
+    "layer, rms": lambda: LayerNormalization(rms_scaling=True),
+    "instance": instance_normalization,
+    "group": lambda: GroupNormalization(groups=2),
+    "batch": batch_normalization,
+    "batch, not affine": lambda: batch_normalization(affine=False),
+}
+
+
+def smooth(network):
+    """The same network in float64, without kinks, with weights that are not those of its start."""
+
+    def one(layer):
+        if isinstance(layer, keras.layers.LeakyReLU):
+            return keras.layers.Activation("softplus", dtype="float64", name=layer.name)
+        return type(layer).from_config({**layer.get_config(), "dtype": "float64"})
+
+    image = y = keras.Input(network.input_shape[1:], dtype="float64")
+    for layer in network.layers[1:]:
+        y = one(layer)(y)
+    twin = keras.Model(image, y)
+    for w, of in zip(twin.weights, network.weights, strict=True):
+        positive = w.path.endswith("moving_variance")
+        w.assign(np.abs(of.numpy()) if positive else of.numpy() + RNG.normal(size=w.shape) * 0.3)
+    return twin
+
+
+def directional_derivatives(loss, weights, step=1e-5):
+    """Return d loss of a random direction of each weight: by its gradient, and by central differences."""
+    with tf.GradientTape() as tape:
+        value = loss()
+    found, expected = [], []
+    for w, gradient in zip(weights, tape.gradient(value, weights), strict=True):
+        start, direction = w.numpy(), RNG.normal(size=w.shape)
+        found.append(np.sum(gradient.numpy() * direction))
+        ends = []
+        for sign in (1, -1):
+            w.assign(start + sign * step * direction)
+            ends.append(loss().numpy())
+        w.assign(start)
+        expected.append((ends[0] - ends[1]) / (2 * step))
+    return np.array(found), np.array(expected)
+
+
+@pytest.mark.filterwarnings("ignore:You passed `rms_scaling=True`")
+@pytest.mark.parametrize(
+    ("normalization", "training", "penalty"),
+    [
+        *((normalization, True, "WGAN-GP") for normalization in NORMALIZATIONS),
+        ("batch", False, "WGAN-GP"),
+        ("batch", True, "R1"),
+        ("layer", True, "WGAN-div"),
+    ],
+)
+def test_the_gradient_of_a_penalty_is_that_of_differences(normalization, training, penalty):
+    keras.utils.set_random_seed(0)
+    critic = smooth(dcgan.discriminator((16, 16, 1), 4, NORMALIZATIONS[normalization], bias=False))
+    x = tf.constant(RNG.normal(size=(5, 16, 16, 1)))
+
+    found, expected = directional_derivatives(
+        tf.function(lambda: PENALTIES[penalty](gradient_norms(critic, x, training))), critic.trainable_weights
+    )
+    np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-7 * np.abs(expected).max())
+
+
+def test_the_gradient_of_wgan_gps_own_penalty_is_that_of_differences():
+    model = small_model("wgan_gp", (32, 32, 1))
+    critic, x = smooth(model.critic), tf.constant(RNG.normal(size=(4, 32, 32, 1)))
+    found, expected = directional_derivatives(
+        tf.function(lambda: PENALTIES["WGAN-GP"](gradient_norms(critic, x, True))), critic.trainable_weights
+    )
+    np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-7 * np.abs(expected).max())
+
+
+@pytest.mark.parametrize(
+    "theirs",
+    [
+        keras.layers.BatchNormalization,
+        keras.layers.LayerNormalization,
+        lambda: keras.layers.GroupNormalization(-1),
+        lambda: keras.Sequential([keras.layers.LayerNormalization()], name="inside"),
+    ],
+)
+def test_a_critic_with_normalisations_of_keras_is_refused(theirs):
+    critic = dcgan.discriminator((16, 16, 1), 4, theirs, name="critic")
+    with pytest.raises(UserError, match=r"The critic has a \w+Normalization of Keras .* take kerasgan\.layers\.\w+"):
+        gradient_norms(critic, tf.zeros((2, 16, 16, 1)), True)
 
 
 def test_gaussian_kl_equals_the_integral():

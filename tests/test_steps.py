@@ -220,3 +220,29 @@ def test_a_model_without_latents_says_so():
 def test_vae_images_are_probabilities_scaled():
     image = VAE(image_shape=(8, 8, 1), width=4)(np.zeros((2, 20), np.float32)).numpy()
     assert np.abs(image).max() <= 1
+
+
+def test_wgan_gp_penalises_the_norm_between_real_and_fake_images(monkeypatch):
+    model = small_model("wgan_gp", (16, 16, 1))  # with a normalisation in its critic
+    seen = []
+    call = model.critic.call
+    monkeypatch.setattr(model.critic, "call", lambda x, **kwargs: (seen.append((x, kwargs)), call(x, **kwargs))[1])
+    found, logs = losses_of_players(model, one_batch(model, "wgan_gp", (16, 16, 1)), monkeypatch)
+    (real, _), (fake, _), (between, kwargs) = seen[:3]
+    assert kwargs["training"] is True
+    real, fake, between = (t.numpy().reshape(4, -1) for t in (real, fake, between))
+    epsilon = np.sum((between - fake) * (real - fake), axis=1) / np.sum((real - fake) ** 2, axis=1)
+    np.testing.assert_allclose(between, epsilon[:, None] * real + (1 - epsilon[:, None]) * fake, atol=1e-5)
+    assert len(set(epsilon.round(4))) == 4  # one number for each image
+    assert 0 <= epsilon.min() < epsilon.max() < 1
+
+    def of(x):
+        return model.critic(x.reshape(-1, 16, 16, 1)).numpy().ravel().astype(np.float64)
+
+    with tf.GradientTape() as tape:
+        x = tf.reshape(tf.constant(between), (4, 16, 16, 1))
+        tape.watch(x)
+        scores = model.critic(x)
+    norms = np.linalg.norm(tape.gradient(scores, x).numpy().reshape(4, -1), axis=1)
+    d_loss = of(fake).mean() - of(real).mean() + 10 * ((norms - 1) ** 2).mean()
+    assert found["critic"][0] == pytest.approx(d_loss, rel=1e-4)

@@ -6,7 +6,7 @@ import tensorflow as tf
 from keras import layers, ops
 
 from kerasgan.errors import UserError
-from kerasgan.layers import Dropout, crop, move_average
+from kerasgan.layers import Dropout, GroupNormalization, crop, move_average
 from kerasgan.model import GenerativeModel, fixed, integer
 
 
@@ -232,7 +232,7 @@ def group_normalization(x):
     """Normalise over at most 32 groups of at least 4 channels each, as few channels as that leaves."""
     channels = x.shape[-1]
     groups = next(g for g in range(min(32, max(1, channels // 4)), 0, -1) if channels % g == 0)
-    return layers.GroupNormalization(groups, epsilon=1e-6)(x)
+    return GroupNormalization(groups, epsilon=1e-6)(x)
 
 
 @keras.saving.register_keras_serializable("kerasgan")

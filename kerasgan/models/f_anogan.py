@@ -5,6 +5,7 @@ import tensorflow as tf
 from keras import layers
 
 from kerasgan import images
+from kerasgan.layers import layer_normalization
 from kerasgan.model import GenerativeModel
 from kerasgan.models.dcgan import discriminator, generator
 
@@ -41,7 +42,7 @@ class FAnoGAN(GenerativeModel):
         self.latent_dim = latent_dim
         self.kappa = kappa
         self.generator = generator(image_shape, latent_dim, width)
-        self.critic = discriminator(image_shape, width, layers.LayerNormalization, bias=False, name="critic")
+        self.critic = discriminator(image_shape, width, layer_normalization, bias=False, name="critic")
         self.generator.trainable = self.critic.trainable = False
         self.encoder = encoder(image_shape, latent_dim, width)
         # Not as an attribute: Keras would save the critic's weights once more.
@@ -129,6 +130,6 @@ class FAnoGAN(GenerativeModel):
 
 def encoder(image_shape, latent_dim, width):
     """The critic up to its last hidden layer, then latents."""
-    body = discriminator(image_shape, width, layers.LayerNormalization)
+    body = discriminator(image_shape, width, layer_normalization)
     z = layers.Dense(latent_dim, dtype="float32")(body.layers[-2].output)
     return keras.Model(body.input, z, name="encoder")

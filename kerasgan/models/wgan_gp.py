@@ -2,9 +2,9 @@
 
 import keras
 import tensorflow as tf
-from keras import layers
 
-from kerasgan.losses import gradient_penalty
+from kerasgan.layers import layer_normalization
+from kerasgan.losses import gradient_norms
 from kerasgan.model import GenerativeModel
 from kerasgan.models.dcgan import discriminator, generator
 
@@ -13,8 +13,9 @@ class WGANGP(GenerativeModel):
     """A critic estimates how far fake images are from real ones, kept 1-Lipschitz by a penalty on its gradient.
 
     The networks are DCGAN's (section 6.1 of the paper trains these too), with layer normalisation in the critic,
-    since the penalty is one image's own (section 4). Each critic step sees fresh images: a batch given to fit()
-    holds `n_critic` minibatches, and kerasgan.data sees to that.
+    since the penalty is one image's own (section 4): in the authors' code, too, the critic has no batch
+    normalisation, and so is the same while training and at inference. Each critic step sees fresh images: a batch given
+    to fit() holds `n_critic` minibatches, and kerasgan.data sees to that.
 
     n_critic: steps of the critic for one of the generator
     penalty: weight of the gradient penalty
@@ -42,7 +43,7 @@ class WGANGP(GenerativeModel):
         self.penalty = penalty
         self.generator = generator(image_shape, latent_dim, width)
         # without the bias of the score, which would cancel in the loss
-        self.critic = discriminator(image_shape, width, layers.LayerNormalization, bias=False, name="critic")
+        self.critic = discriminator(image_shape, width, layer_normalization, bias=False, name="critic")
 
     def players(self):
         return {
@@ -56,10 +57,11 @@ class WGANGP(GenerativeModel):
             n = tf.shape(x)[0]
             fake = self.generator(self.prior(n), training=True)
             epsilon = self.noise.uniform((n, 1, 1, 1))
+            x_hat = epsilon * x + (1 - epsilon) * fake
             with tf.GradientTape() as tape:
                 d_real, d_fake = self.critic(x, training=True), self.critic(fake, training=True)
                 wasserstein = tf.reduce_mean(d_real) - tf.reduce_mean(d_fake)
-                penalty = gradient_penalty(self.critic, x, fake, epsilon)
+                penalty = tf.reduce_mean((gradient_norms(self.critic, x_hat, training=True) - 1) ** 2)
                 d_loss = -wasserstein + self.penalty * penalty
             self.minimize("critic", d_loss, tape)
 
