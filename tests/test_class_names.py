@@ -13,10 +13,10 @@ from PIL import Image
 import kerasgan
 from kerasgan import class_names, data, explore, latent, pictures, points, tasks
 from kerasgan.cli import evaluate, main
-from kerasgan.cli.stages import stages
 from kerasgan.data.labels import numbers
 from kerasgan.data.sources import Source
 from kerasgan.errors import UserError
+from kerasgan.training import planned
 from kerasgan.variants import variant
 
 SHAPE = (12, 8, 1)
@@ -154,10 +154,10 @@ def test_runs_that_kept_labels_as_numbers_are_resumed():
     Path("run/run.json").write_text(json.dumps(record))
     given = {"run": Path("run"), "resume": True}
     for more in ({}, {"domain_labels": "3,8"}, {"domain_labels": "3, 8"}):
-        (stage,) = stages(variant("cyclegan"), {**given, **more})
-        assert stage.task_options() == {"domain_labels": [3, 8]}
+        (stage,) = planned(variant("cyclegan"), {**given, **more})
+        assert stage.task_options == {"domain_labels": [3, 8]}
     with pytest.raises(UserError, match=r"was started with --domain-labels \[3, 8\], not 8,3"):
-        stages(variant("cyclegan"), {**given, "domain_labels": "8,3"})
+        planned(variant("cyclegan"), {**given, "domain_labels": "8,3"})
     # as that of the old run, so that its data is the same
     assert data.load("digits", "domains", 1, domain_labels=[3, 8]).about["domain_labels"] == [3, 8]
 

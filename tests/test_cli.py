@@ -16,16 +16,15 @@ from types import SimpleNamespace
 import keras
 import numpy as np
 import pytest
-import tensorflow as tf
 from conftest import SMALL, every_variant
 from PIL import Image
 
 from kerasgan import data as kerasgan_data
-from kerasgan import run_folder
-from kerasgan.cli import main, stages
-from kerasgan.cli.stages import FILLED_IN
+from kerasgan import run_folder, training
+from kerasgan.cli import main
 from kerasgan.errors import UserError
 from kerasgan.models import MODELS
+from kerasgan.training import FILLED_IN
 from kerasgan.variants import variant
 
 KERASGAN = [sys.executable, "-m", "kerasgan.cli"]
@@ -436,7 +435,7 @@ def second(monkeypatch):
     """A variant that takes labels and starts from a DCGAN, of which it shares two arguments."""
     dcgan = variant("dcgan")
     arguments = {**dcgan.arguments, "width": 16, "classes": 10, "penalty": 1.0}
-    monkeypatch.setattr(stages, "variant", lambda key: {"dcgan": dcgan}[key])
+    monkeypatch.setattr(training, "variant", lambda key: {"dcgan": dcgan}[key])
     return dataclasses.replace(
         dcgan, key="second", takes="labelled", task="labelled", starts_from="dcgan", batch_size=7, arguments=arguments
     )
@@ -444,70 +443,73 @@ def second(monkeypatch):
 
 def test_the_first_stage_takes_what_both_have(second, tmp_path):
     given = {"data": "mnist", "seed": 3, "steps": 5, "model.latent_dim": 9, "precision": "mixed_bfloat16"}
-    first, last = stages.stages(second, given)
+    first, last = training.planned(second, given)
     assert (first.run, last.run) == (Path("runs/second-mnist-dcgan"), Path("runs/second-mnist"))
     assert last.start_from == first.run
     for stage in (first, last):
-        assert {name: stage.settings[name] for name in given if "." not in name} == {
-            name: value for name, value in given.items() if "." not in name
-        }
-    assert {n: v for n, v in first.settings.items() if "." in n} == {"model.latent_dim": 9, "model.width": 16}
-    assert {n: v for n, v in last.settings.items() if "." in n} == {"model.latent_dim": 9}
-    assert (first.settings["task"], last.settings["task"]) == ("images", "labelled")
-    assert (first.settings["batch_size"], last.settings["batch_size"]) == (variant("dcgan").batch_size, 7)
-    assert [s.settings["batch_size"] for s in stages.stages(second, {"batch_size": 5})] == [5, 5]
+        assert (stage.data, stage.seed, stage.steps, stage.precision) == ("mnist", 3, 5, "mixed_bfloat16")
+    assert first.arguments == {"latent_dim": 9, "width": 16}
+    assert last.arguments == {"latent_dim": 9}
+    assert (first.task, last.task) == ("images", "labelled")
+    assert (first.batch_size, last.batch_size) == (variant("dcgan").batch_size, 7)
+    assert [s.batch_size for s in training.planned(second, {"batch_size": 5})] == [5, 5]
 
 
 def test_a_two_stage_run_is_resumed_in_the_stage_it_was_in(second, tmp_path):
     run = tmp_path / "run"
     given = {"run": run, "data": "mnist", "steps": 5}
-    first, last = stages.stages(second, given)
+    first, last = training.planned(second, given)
     with pytest.raises(UserError, match="nothing to resume"):
-        stages.stages(second, {**given, "resume": True})
+        training.planned(second, {**given, "resume": True})
 
     def write(stage, **more):
         stage.run.mkdir()
-        record = {"variant": stage.variant.key, "settings": stage.kept(), "plan": stage.plan(), "hyperparameters": {}}
+        record = {
+            "variant": stage.variant.key,
+            "settings": stage.settings(),
+            "plan": stage.plan(),
+            "hyperparameters": {},
+        }
         run_folder.write(stage.run, record | more)
 
     write(first, then=first.then)
     with pytest.raises(UserError, match=r"run-dcgan exists: continue it with --resume"):
-        stages.stages(second, given)
+        training.planned(second, given)
     for resumed in (given, {"run": run}):  # what was given is in the run
-        again = stages.stages(second, {**resumed, "resume": True})
+        again = training.planned(second, {**resumed, "resume": True})
         assert [(s.run, s.resume) for s in again] == [(first.run, True), (last.run, False)]
-        assert [(s.kept(), s.plan()) for s in again] == [(s.kept(), s.plan()) for s in (first, last)]
+        assert [(s.settings(), s.plan()) for s in again] == [(s.settings(), s.plan()) for s in (first, last)]
         assert again[1].start_from == first.run
     with pytest.raises(UserError, match="started with --data mnist, not digits"):
-        stages.stages(second, {**given, "data": "digits", "resume": True})
+        training.planned(second, {**given, "data": "digits", "resume": True})
 
     with pytest.raises(UserError, match="started with --width 16, not 8"):
-        stages.stages(second, {**given, "model.width": 8, "resume": True})
+        training.planned(second, {**given, "model.width": 8, "resume": True})
 
     write(last)
-    (again,) = stages.stages(second, {"run": run, "resume": True, "epochs": 9})
+    (again,) = training.planned(second, {"run": run, "resume": True, "epochs": 9})
     assert (again.run, again.resume, again.start_from) == (last.run, True, first.run)
     assert again.plan() == {"epochs": 9, "steps": None}
 
 
 def test_a_run_is_resumed_with_the_options_of_its_task(tmp_path):
     for key, given in [("dcgan", {"task": "one_class", "normal": (0, 2)}), ("pix2pix", {"task": "denoising"})]:
-        (stage,) = stages.stages(variant(key), {**given, "run": tmp_path / key})
+        (stage,) = training.planned(variant(key), {**given, "run": tmp_path / key})
         (tmp_path / key).mkdir()
-        record = {"variant": key, "settings": stage.kept(), "plan": stage.plan(), "hyperparameters": {}}
+        record = {"variant": key, "settings": stage.settings(), "plan": stage.plan(), "hyperparameters": {}}
         run_folder.write(tmp_path / key, record)
         for more in ({}, given):
-            (again,) = stages.stages(variant(key), {**more, "run": tmp_path / key, "resume": True})
-            assert json.dumps(again.task_options()) == json.dumps(stage.task_options())
-            assert again.settings["task"] == given["task"]
-    assert again.task_options() == {"noise": 0.5}
+            (again,) = training.planned(variant(key), {**more, "run": tmp_path / key, "resume": True})
+            assert json.dumps(again.task_options) == json.dumps(stage.task_options)
+            assert again.task == given["task"]
+    assert again.task_options == {"noise": 0.5}
     with pytest.raises(UserError, match=r"started with --noise 0.5, not 0.25"):
-        stages.stages(variant("pix2pix"), {"run": tmp_path / "pix2pix", "resume": True, "noise": 0.25})
+        training.planned(variant("pix2pix"), {"run": tmp_path / "pix2pix", "resume": True, "noise": 0.25})
 
 
 def test_a_new_run_leaves_room_for_both_of_its_stages(second, tmp_path):
     (tmp_path / "runs/second-digits-dcgan").mkdir(parents=True)
-    assert [s.run.name for s in stages.stages(second, {})] == ["second-digits-2-dcgan", "second-digits-2"]
+    assert [s.run.name for s in training.planned(second, {})] == ["second-digits-2-dcgan", "second-digits-2"]
 
 
 def test_ctrl_c_in_the_first_stage_ends_both(second, tmp_path, monkeypatch, capsys):
@@ -517,10 +519,10 @@ def test_ctrl_c_in_the_first_stage_ends_both(second, tmp_path, monkeypatch, caps
     def fit(stage):
         fitted.append(stage.variant.key)
         steps, finished = taken[stage.variant.key]
-        return SimpleNamespace(step=tf.constant(steps)), finished, 1
+        return SimpleNamespace(model=SimpleNamespace(run_steps=steps), steps=steps if finished else steps + 1)
 
     train = importlib.import_module("kerasgan.cli.train")
-    monkeypatch.setattr(train, "_prepared", lambda stage: None)
+    monkeypatch.setattr(training, "prepared", lambda stage: None)
     monkeypatch.setattr(train, "_fit", fit)
     monkeypatch.setattr(train, "variant", lambda key: second)
     assert train.train(SimpleNamespace(variant="second", run=tmp_path / "run")) == 0

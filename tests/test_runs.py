@@ -19,9 +19,9 @@ from conftest import assert_same, small_batches, small_model
 from PIL import Image
 
 import kerasgan
-from kerasgan import callbacks, paths, run_folder
+from kerasgan import callbacks, paths, run_folder, training
 from kerasgan.callbacks import record
-from kerasgan.cli import main, stages
+from kerasgan.cli import main
 from kerasgan.errors import UserError
 from kerasgan.held_out import HeldOut
 from kerasgan.variants import variant
@@ -143,9 +143,8 @@ def test_what_begins_with_a_dash_is_pasted_as_a_path():
     assert paths.for_shell(Path("-x/run")) == "./-x/run"
     assert paths.for_shell("my photos") == "'my photos'"
     assert paths.for_shell(Path("runs/dcgan-digits")) == "runs/dcgan-digits"
-    assert train._use(Path("-x"), {"translate"}, {"data": "-d [1]", "halves": True, "right_to_left": False}) == (
-        "kerasgan translate ./-x './-d [1]' --half left -o ./-x/translated.png"
-    )
+    one = training.Training(variant("pix2pix"), Path("-x"), data="-d [1]", halves=True)
+    assert train._use(one) == ("kerasgan translate ./-x './-d [1]' --half left -o ./-x/translated.png")
 
 
 def test_a_name_with_a_tilde_is_not_taken_for_a_home(tmp_path, monkeypatch):
@@ -167,7 +166,7 @@ def test_a_name_with_a_tilde_is_not_taken_for_a_home(tmp_path, monkeypatch):
     ],
 )
 def test_a_run_is_named_after_the_whole_name_of_its_data(data, run):
-    assert stages._default_run(variant("dcgan"), {"data": data}) == Path("runs") / run
+    assert training._default_run(variant("dcgan"), {"data": data}) == Path("runs") / run
 
 
 # ---- data that moved ------------------------------------------------------------------------------------------------
@@ -224,13 +223,13 @@ def test_a_run_that_kept_no_place_is_resumed_as_before(recorded, tmp_path):
     about = variant("gan")
     given = recorded("photos")
     with pytest.raises(UserError, match=r"run was trained on photos, which is not there: give --data with where"):
-        stages.stages(about, given)
+        training.planned(about, given)
     (tmp_path / "photos").mkdir()
-    assert stages.stages(about, given)[0].settings["data"] == "photos"
+    assert training.planned(about, given)[0].data == "photos"
     for name, data in (("mnist", {"version": "3.0.1"}), ("digits", {})):
-        assert stages.stages(about, recorded(name, **data))[0].settings["data"] == name
+        assert training.planned(about, recorded(name, **data))[0].data == name
     with pytest.raises(UserError, match=r"started with --data digits, not mnist"):
-        stages.stages(about, {**given, "data": "mnist"})
+        training.planned(about, {**given, "data": "mnist"})
 
 
 def test_only_the_digest_tells_whether_data_is_the_same(tmp_path):
@@ -264,15 +263,15 @@ def test_a_first_stage_may_move_and_be_no_other(recorded, tmp_path):
     moved = tmp_path / "moved"
     moved.mkdir()
     run_folder.write(moved, {"variant": "dcgan", "weights_sha256": "abc"})
-    (stage,) = stages.stages(about, {**given, "start_from": str(moved)})
+    (stage,) = training.planned(about, {**given, "start_from": str(moved)})
     assert stage.start_from == moved
-    assert stage.kept()["start_from"] == str(moved)
+    assert stage.settings()["start_from"] == str(moved)
     run_folder.write(moved, {"variant": "dcgan", "weights_sha256": "other"})
     moved.rename(tmp_path / "run-dcgan")  # the first stage went on where it was, which is no matter
-    assert stages.stages(about, given)[0].start_from == tmp_path / "run-dcgan"
+    assert training.planned(about, given)[0].start_from == tmp_path / "run-dcgan"
     (tmp_path / "run-dcgan").rename(moved)
     with pytest.raises(UserError, match=r"started from weights with the SHA-256 abc, and those of \S+moved have other"):
-        stages.stages(about, {**given, "start_from": str(moved)})
+        training.planned(about, {**given, "start_from": str(moved)})
 
 
 # ---- a run of a model that was trained before -----------------------------------------------------------------------
@@ -369,7 +368,7 @@ def test_a_run_has_one_writer(tmp_path, capfd, recorded):
         callbacks.standard(run, small_batches("gan"), resume=True)
     assert (run / "run.json").read_bytes() == before
     held.release()
-    stages.stages(variant("gan"), given)
+    training.planned(variant("gan"), given)
 
 
 def test_a_run_is_locked_while_it_is_trained(tmp_path):
@@ -420,9 +419,9 @@ def test_two_that_begin_at_once_have_a_folder_each(second, given, tmp_path, monk
             fitted.append(None)
         record.Record(stage.run, small_batches("gan"))
         fitted.append(str(stage.run))
-        return SimpleNamespace(step=tf.constant(1)), len(fitted) < 3, 1
+        return SimpleNamespace(model=SimpleNamespace(run_steps=1), steps=1)
 
-    monkeypatch.setattr(train, "_prepared", lambda stage: None)
+    monkeypatch.setattr(training, "prepared", lambda stage: None)
     monkeypatch.setattr(train, "_fit", fit)
     monkeypatch.setattr(train, "_print_what_was_written", lambda *told: None)
     if given:
