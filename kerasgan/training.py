@@ -217,21 +217,21 @@ def _resumed(about, run, given):
     settings = _recorded(run, record, {name: value for name, value in given.items() if name != "start_from"})
     settings["task"] = settings["task"] or about.task
     if about.starts_from:
-        settings["start_from"] = given.get("start_from") or settings["start_from"] or _first_run(about, run)
-        _check_first_stage(run, Path(settings["start_from"]), record)
+        was = settings["start_from"] or os.path.abspath(_first_run(about, run))
+        if given.get("start_from", was) != was:
+            _check_moved(run, record, given["start_from"])
+            settings["start_from"] = given["start_from"]
+        settings["start_from"] = settings["start_from"] or _first_run(about, run)
     return [_training(about, run, settings, resume=True)]
 
 
-def _check_first_stage(run, first_run, record):
-    """Raise UserError if the run to start from is given anew, and is another one than it was."""
-    was = record.get("started_from_sha256")
-    if was is None or not (first_run / "run.json").is_file():
-        return
-    found = run_folder.read(first_run).get("weights_sha256")
-    if found != was:
+def _check_moved(run, record, start_from):
+    """Raise UserError if a run did not start from this one, as far as it knows."""
+    found, was = run_folder.read(start_from).get("weights_sha256"), record.get("started_from_sha256")
+    if was not in (None, found):
         raise UserError(
-            f"{run} started from weights with the SHA-256 {was}, and those of {first_run} have {found}: "
-            "give the run that it started from."
+            f"{run} started from weights with the SHA-256 {was}, and those of {start_from} have {found}: "
+            "leave --start-from out to resume it."
         )
 
 
