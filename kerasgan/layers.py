@@ -129,11 +129,11 @@ class Noise(keras.layers.Layer):
         )
         self.built = True
 
-    def normal(self, shape: tuple) -> tf.Tensor:
+    def normal(self, shape: tuple | tf.Tensor) -> tf.Tensor:
         """Draw float32 N(0, 1); shape[0] is this replica's share of the batch."""
         return self._rows(tf.random.stateless_normal, shape)
 
-    def uniform(self, shape: tuple) -> tf.Tensor:
+    def uniform(self, shape: tuple | tf.Tensor) -> tf.Tensor:
         """Draw float32 U[0, 1); shape[0] is this replica's share of the batch."""
         return self._rows(tf.random.stateless_uniform, shape)
 
@@ -144,7 +144,7 @@ class Noise(keras.layers.Layer):
         return state
 
     def _rows(self, draw, shape):
-        n, *rest = shape
+        n, *rest = tf.unstack(shape) if tf.is_tensor(shape) else shape
         replicas = tf.distribute.get_strategy().num_replicas_in_sync
         drawn = draw((n * replicas, *rest), seed=self.seed())
         if replicas == 1:

@@ -210,7 +210,7 @@ def _resumed(about, run, given):
             return [_training(variant(about.starts_from), first_run, settings, resume=True), second]
     run_folder.check_resumable(run)
     record = run_folder.read(run)
-    if record["variant"] != about.key:
+    if record["variant"] not in (about.key, about.name, about.short):  # a class of a user's own goes by its name
         raise UserError(f"{run} is a run of {record['variant']}, not of {about.key}.")
     if "settings" not in record:
         raise UserError(f"{run} was not written by kerasgan train: resume it with the script that wrote it.")
@@ -303,7 +303,7 @@ def _default_run(about, given):
 
     data = Path(os.path.realpath(os.path.expanduser(given.get("data", DEFAULTS["data"]))))
     name = data.stem if data.suffix == ".npz" else data.name
-    first = Path("runs") / f"{about.key}-{name}"
+    first = Path("runs") / f"{about.short}-{name}"
     names = [first, *(first.with_name(f"{first.name}-{i}") for i in range(2, 10_000))]
     if given.get("resume"):
         return next((n for n in reversed(names) if exists(n)), first)

@@ -49,6 +49,11 @@ class Variant:
     arguments: dict[str, Any]  # name: default
     help: dict[str, str]
 
+    @property
+    def short(self) -> str:
+        """The key, or of a file its name alone: what runs are named after."""
+        return Path(self.key).name.partition(".py")[0] if is_file(self.key) else self.key
+
 
 def variant(key: str) -> Variant:
     """Return what the class of a variant says: one of the zoo, of an installed package, or in a file of the user's.

@@ -42,7 +42,7 @@ def add_options(command, variant):
     length.add_argument("--steps", type=positive, help=f"training steps, instead of epochs{each}")
     training.add_argument("--batch-size", type=positive, help=f"images in a minibatch ({variant.batch_size})")
     training.add_argument("--seed", type=seed, help="fixes weights, noise and order (0)")
-    training.add_argument("--run", type=_folder, help=f"folder for what is written (runs/{variant.key}-DATA)")
+    training.add_argument("--run", type=_folder, help=f"folder for what is written (runs/{variant.short}-DATA)")
     if variant.starts_from:
         training.add_argument(
             "--start-from",
