@@ -26,6 +26,11 @@ if TYPE_CHECKING:
     from kerasgan.notebook import show
     from kerasgan.saved_model import load
 
+from kerasgan import keras_settings
+
+if reason := keras_settings.wrong():
+    sys.meta_path.insert(0, keras_settings.Refusal(reason))
+
 __version__ = version("kerasgan")
 
 _SUBMODULES = (

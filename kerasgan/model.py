@@ -3,26 +3,49 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import inspect
+import json
 import math
 import os
+import types
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 import kerasgan
-from kerasgan import images, progress, saved_model
+from kerasgan import images, own_classes, progress, saved_model
+from kerasgan.data import given
 from kerasgan.data.batches import Batches
-from kerasgan.errors import UserError
+from kerasgan.errors import UserError, nearest
+from kerasgan.keras_settings import PRECISIONS
 from kerasgan.layers import Noise
+from kerasgan.models import CLASSES
 
 # TensorFlow 2.21's dependency optimizer opens a race in a step that moves a weight twice (two critic steps): now and
 # then a gradient is computed with a weight that has already moved, and no two runs are alike. test_contract.py sees it.
 # Its arithmetic optimizer adds up three gradients or more in the order of their nodes' names, and so of their layers':
 # a model from a file, whose layers have other numbers, would round differently (conv2d_9 comes after conv2d_10).
 tf.config.optimizer.set_experimental_options({"dependency_optimization": False, "arithmetic_optimization": False})
+
+ABOUT = ("data", "seed", "seconds", "command")  # what export() may be told for kerasgan.json
+_OF_KERAS = ("name", "dtype", "trainable")  # arguments of a constructor that are no hyperparameters
+
+
+def _with_plain_values(init):
+    """Return a constructor that hands on numpy's numbers as Python's, and notes its end, if it is the model's own."""
+
+    @functools.wraps(init)
+    def __init__(self, *args, **kwargs):
+        init(self, *map(_plain, args), **{name: _plain(value) for name, value in kwargs.items()})
+        if type(self).__init__ is __init__:
+            vars(self)["constructed"] = True
+
+    __init__.__signature__ = inspect.signature(init)  # Keras asks for it where wraps() does not reach
+    return __init__
 
 
 class GenerativeModel(keras.Model):
@@ -134,24 +157,39 @@ class GenerativeModel(keras.Model):
 
     def __init_subclass__(cls, **kwargs):
         super().__init_subclass__(**kwargs)
-        keras.saving.register_keras_serializable("kerasgan")(cls)
+        # Whoever names a class of his own like one of the variants does not get it for theirs out of a .keras file.
+        taken = own_classes.variant(cls) is None and cls.__name__ in CLASSES.values()
+        keras.saving.register_keras_serializable(cls.__module__ if taken else "kerasgan")(cls)
+        if "__init__" in vars(cls):
+            cls.__init__ = _with_plain_values(cls.__init__)
 
     def __new__(cls, *args, **kwargs):
         """Remember the constructor's arguments, so that no variant has to write get_config()."""
+        if keras.config.image_data_format() != "channels_last":
+            raise UserError(
+                "Keras is set to channels_first, and images are height x width x channels here: call "
+                'keras.config.set_image_data_format("channels_last"), or change it in keras.json.'
+            )
         model = super().__new__(cls, *args, **kwargs)
-        arguments = inspect.signature(cls.__init__).bind(model, *args, **kwargs)
-        arguments.apply_defaults()
-        plain = {name: value for name, value in arguments.arguments.items() if name not in ("self", "kwargs")}
-        _check_image_shape(cls.__name__, plain["image_shape"])
-        vars(model)["hyperparameters"] = plain
+        vars(model)["hyperparameters"] = plain = _named(cls, args, kwargs)
+        if "image_shape" in plain:
+            _check_image_shape(cls.__name__, plain["image_shape"])
         return model
 
     def __init__(self, **kwargs):
+        if unknown := [name for name in kwargs if name not in _OF_KERAS]:
+            known = {name for c in type(self).__mro__ for name in inspect.signature(c.__init__).parameters}
+            raise UserError(f"{type(self).__name__} has no argument {unknown[0]}{nearest(unknown[0], known)}.")
         super().__init__(autocast=False, **kwargs)  # the networks compute in half precision; the equations do not
         if self.dtype_policy.name != keras.config.dtype_policy().name:
             raise UserError(
                 f"dtype={self.dtype_policy.name!r} would leave the networks in {keras.config.dtype_policy().name}: "
                 f"call keras.config.set_dtype_policy({self.dtype_policy.name!r}) before building the model."
+            )
+        if self.dtype_policy.name not in PRECISIONS:
+            raise UserError(
+                f"{type(self).__name__} computes in {', '.join(PRECISIONS)}; Keras is set to {self.dtype_policy.name}: "
+                "call keras.config.set_dtype_policy() with one of them before building the model."
             )
         self.built = True  # the networks build themselves
         self.noise = Noise(name="noise")
@@ -164,20 +202,54 @@ class GenerativeModel(keras.Model):
         self._means = {}
         self.optimizers = {}
 
+    def __setattr__(self, name, value):
+        before = vars(self).get(name)
+        if isinstance(before, keras.Layer) and value is not before:
+            if vars(self).get("constructed"):
+                raise UserError(
+                    f"The {name} of a {type(self).__name__} is what its constructor built, which runs and files build "
+                    f"again: derive a class from {type(self).__name__} that sets self.{name} in its __init__, after "
+                    "super().__init__()."
+                )
+            self._tracker.untrack(before)  # Keras would keep its weights among those of the model
+        super().__setattr__(name, value)
+
     def get_config(self):
-        return {**self.hyperparameters, "name": self.name, "dtype": self.dtype_policy.name}
+        return {**self._plain_hyperparameters(), "name": self.name, "dtype": self.dtype_policy.name}
 
     @classmethod
     def from_config(cls, config, custom_objects=None):
+        accepted = inspect.signature(cls.__init__).parameters.values()
+        arguments = dict(config)
+        if not any(p.kind is p.VAR_KEYWORD for p in accepted):  # its constructor takes none of Keras' arguments
+            names = {p.name for p in accepted}
+            arguments = {name: value for name, value in config.items() if name in names or name not in _OF_KERAS}
+        if "image_shape" in arguments:
+            arguments["image_shape"] = tuple(arguments["image_shape"])
         with precision(config["dtype"]):
-            return cls(**{**config, "image_shape": tuple(config["image_shape"])})
+            return cls(**arguments)
+
+    def _plain_hyperparameters(self) -> dict[str, Any]:
+        for name, value in self.hyperparameters.items():
+            try:
+                json.dumps(value)
+            except (TypeError, ValueError):
+                raise UserError(
+                    f"{type(self).__name__} was given {name}={str(value)[:60]}, which no file can hold: let its "
+                    "constructor take numbers and text, and build the rest of them."
+                ) from None
+        return self.hyperparameters
 
     # ---- what fit() and its callbacks call -----------------------------------------------------------------
 
-    def compile(self, *, run_eagerly=False, jit_compile=False, steps_per_execution=1, **optimizers):
+    def compile(self, *unnamed, run_eagerly=False, jit_compile=False, steps_per_execution=1, **optimizers):
         """Take the paper's optimizers, or replace some by player: compile(generator=Adam(1e-4)).
 
-        Raises ValueError for a player that the variant does not have, or a weight without exactly one mover.
+        Of an optimizer with use_ema, the averages are what is shown and exported while fit() goes on, and are the
+        weights after it.
+
+        Raises UserError for a player that the variant does not have, what is no optimizer, or a weight without exactly
+        one mover.
         """
         super().compile(
             optimizer=None,
@@ -186,6 +258,10 @@ class GenerativeModel(keras.Model):
             steps_per_execution=steps_per_execution,
         )
         players = self.players()
+        if unnamed:
+            raise UserError(
+                f"compile() takes an optimizer by its player, such as {next(iter(players))}={str(unnamed[0])!r}."
+            )
         if unknown := sorted(set(optimizers) - set(players)):
             raise UserError(
                 f"{type(self).__name__} has no player {', '.join(unknown)}: "
@@ -200,7 +276,7 @@ class GenerativeModel(keras.Model):
         self._means = {name: keras.metrics.Mean(name=name) for name in self.reports}
         self.optimizers = {}
         for name, (optimizer, *_) in players.items():
-            optimizer = keras.optimizers.get(optimizers.get(name, optimizer))
+            optimizer = _optimizer(name, optimizers.get(name, optimizer))
             if optimizer.built:
                 raise UserError(f"The {name} needs an optimizer of its own: this one moves other weights already.")
             if self.compute_dtype == "float16" and not isinstance(optimizer, keras.optimizers.LossScaleOptimizer):
@@ -216,7 +292,7 @@ class GenerativeModel(keras.Model):
 
         Raises UserError for a model of another kind, or one whose networks have other shapes.
         """
-        kind = type(first_stage).__module__.rpartition(".")[2]
+        kind = next(filter(None, map(own_classes.variant, type(first_stage).__mro__)), type(first_stage).__name__)
         if kind != self.starts_from:
             wanted = f"a trained {self.starts_from}" if self.starts_from else "no other model"
             raise UserError(f"{type(self).__name__} starts from {wanted}, not from a {kind}.")
@@ -242,31 +318,118 @@ class GenerativeModel(keras.Model):
         """How many steps the run that is being fitted has behind it: all of the model's, where there is no run."""
         return int(self.step.numpy()) - self.first_step
 
-    def fit(self, x=None, *args, **kwargs):
+    def fit(self, x=None, y=None, *args, **kwargs):
         """Train as keras.Model.fit() does; data from kerasgan.data goes on where this model's last step left it.
 
         A run of kerasgan.callbacks begins anew instead, whatever steps the model took before.
+        Raises UserError for a first batch that the model does not take: see kerasgan.data.given.
         """
         self.first_epoch = kwargs.get("initial_epoch", 0)
+        wanted = self._wanted()
         if isinstance(x, Batches):
             kwargs.setdefault("steps_per_epoch", x.steps_per_epoch(self.batches_per_step))
-            kwargs.setdefault("shuffle", False)  # the stream shuffles; Keras would only warn that it cannot
             self._check_batches(x)
             x = x.stream(lambda: self.run_steps, self.batches_per_step)
-        elif isinstance(x, tf.data.Dataset):
-            self._check_batch_size(tf.nest.flatten(x.element_spec)[0].shape[0])
-        if kwargs.get("validation_data") is not None:
+        else:
+            batch_size = args[0] if args else kwargs.get("batch_size")
+            steps = kwargs.get("steps_per_epoch")
+            x = given.checked(x, y, kwargs.get("sample_weight"), wanted, batch_size, steps)
+        if isinstance(x, tf.data.Dataset | types.GeneratorType):
+            kwargs.setdefault("shuffle", False)  # Keras would only warn that it cannot
+        held_out = self._wanted(evaluating=True)
+        if kwargs.get("validation_data") is not None or kwargs.get("validation_split"):
             self._check_can_evaluate()  # now, not after the first epoch
-            kwargs["validation_data"] = self._in_order(kwargs["validation_data"])
-        with self.when_fit_ends:  # whether it ends well or not
-            return progress.told(super().fit, x, *args, **kwargs)
+        if kwargs.get("validation_data") is not None:
+            kwargs["validation_data"] = self._held_out(
+                kwargs["validation_data"], held_out, kwargs.get("validation_steps")
+            )
+        self._check_swaps(kwargs.get("callbacks"))
+        # What is to be done when fit() ends is done whether it ends well or not.
+        with self.when_fit_ends, self._averaging(), wanted.in_one_line(), held_out.in_one_line():
+            return progress.told(super().fit, x, y, *args, **kwargs)
 
-    def evaluate(self, x=None, *args, **kwargs):
+    def evaluate(self, x=None, y=None, *args, _use_cached_eval_dataset=False, **kwargs):
         """Return the held-out loss as keras.Model.evaluate() does. Raises UserError for players without one."""
         self._check_can_evaluate()
-        if len(args) < 3 and not progress.looked_at():
+        if len(args) < 2 and not progress.looked_at():
             kwargs.setdefault("verbose", 2)  # one line instead of a progress bar
-        return super().evaluate(self._in_order(x), *args, **kwargs)
+        wanted = self._wanted(evaluating=True)
+        if not _use_cached_eval_dataset:  # else fit() has looked at it
+            steps = kwargs.get("steps")
+            x = self._held_out(x, wanted, steps) if y is None else given.checked(x, y, None, wanted)
+        with self.averaged(), wanted.in_one_line():
+            return super().evaluate(x, y, *args, _use_cached_eval_dataset=_use_cached_eval_dataset, **kwargs)
+
+    def predict(self, x, *args, **kwargs):
+        """Return call() of many inputs, as keras.Model.predict() does. Raises UserError for what are no inputs."""
+        if "sample" in self.endpoints():
+            wanted = [(None, *t.shape[1:]) for t in tf.nest.flatten(self.prior(1, seed=0))]
+            found = [getattr(t, "shape", ()) for t in tf.nest.flatten(x)]
+            if not isinstance(x, tf.data.Dataset | keras.utils.PyDataset) and (
+                len(found) != len(wanted)
+                or not all(tf.TensorShape(a).is_compatible_with(b) for a, b in zip(found, wanted))
+            ):
+                raise UserError(
+                    f"{type(self).__name__} makes images of inputs of shape {' and '.join(map(str, wanted))}, such as "
+                    f"model.prior(64) returns; it was given {' and '.join(str(tuple(shape)) for shape in found)}."
+                )
+        return super().predict(x, *args, **kwargs)
+
+    def train_on_batch(self, x, y=None, *args, **kwargs):
+        """Take one step, as keras.Model.train_on_batch() does. Looks at the values of the first batch alone."""
+        if not vars(self).get("_seen"):
+            given.check_batch((x, y), self._wanted())
+            vars(self)["_seen"] = True
+        return super().train_on_batch(x, y, *args, **kwargs)
+
+    def test_on_batch(self, x, y=None, *args, **kwargs):
+        """Return the held-out loss of one batch, as keras.Model.test_on_batch() does."""
+        self._check_can_evaluate()
+        given.check_batch((x, y), self._wanted(evaluating=True))
+        return super().test_on_batch(x, y, *args, **kwargs)
+
+    @contextlib.contextmanager
+    def averaged(self) -> Iterator[None]:
+        """While fit() goes on, hold the averages of weights whose optimizer keeps some (use_ema) in their place."""
+        pairs = vars(self).get("_averages", [])
+        raw = [w.numpy() for w, _ in pairs]
+        for w, average in pairs:
+            w.assign(average)
+        try:
+            yield
+        finally:
+            for (w, _), value in zip(pairs, raw):
+                w.assign(value)
+
+    @contextlib.contextmanager
+    def _averaging(self):
+        """Let averaged() have averages, which become the weights at the end, as at the end of keras.Model.fit()."""
+        pairs = self._pairs_of_averages()
+        for optimizer in self.optimizers.values():
+            if int(optimizer.iterations.numpy()) == 0:  # Keras begins with zeros, and replaces them in the first step
+                for w, average in _averages_of(optimizer):
+                    average.assign(w)
+        vars(self)["_averages"] = pairs
+        try:
+            yield
+        finally:
+            vars(self)["_averages"] = []
+        for w, average in pairs:
+            w.assign(average)
+
+    def _pairs_of_averages(self):
+        return [pair for optimizer in self.optimizers.values() for pair in _averages_of(optimizer)]
+
+    def _make_function(self, step_function):
+        """Give a step each batch as it takes it, whatever it came as: what there is to check, tracing checks once."""
+        wanted = self._wanted(evaluating=step_function == self.test_step)
+
+        def step(batch):
+            parts = [part for part in tf.nest.flatten(batch) if part is not None]
+            with tf.control_dependencies(parts):  # or counts would go on where no batch comes
+                return step_function(wanted.batch(batch))
+
+        return super()._make_function(step)
 
     def make_train_function(self, force=False):
         """Pass over `steps_to_skip` steps first: those of a broken epoch that were taken before a checkpoint."""
@@ -299,9 +462,15 @@ class GenerativeModel(keras.Model):
         self.compile(**config, **optimizers)
 
     def state(self) -> list[keras.Variable]:
-        """Return every variable that training changes, in a fixed order: weights, optimizers, running means."""
+        """Return every variable that training changes, in a fixed order: weights, optimizers, running means.
+
+        A weight and its average, where its optimizer keeps one (use_ema), have each other's place: what is built from
+        the first part alone is what fit() would have left.
+        """
         optimizers = [v for o in self.optimizers.values() for v in o.variables]
-        return [*self.weights, *optimizers, *(v for mean in self.metrics for v in mean.variables)]
+        state = [*self.weights, *optimizers, *(v for mean in self.metrics for v in mean.variables)]
+        swapped = {id(a): b for pair in self._pairs_of_averages() for a, b in (pair, pair[::-1])}
+        return [swapped.get(id(v), v) for v in state]
 
     # ---- export --------------------------------------------------------------------------------------------
 
@@ -321,9 +490,37 @@ class GenerativeModel(keras.Model):
         _, parts = tf.while_loop(lambda start, _: start < n, one_block, (start, parts), parallel_iterations=1)
         return parts.concat()
 
-    def export(self, path: str | os.PathLike, **about: Any) -> None:
-        """Write the endpoints as a SavedModel that computes in float32; `about` goes into its kerasgan.json."""
-        saved_model.write(path, self.for_inference().endpoints(), {**self.describe(), **about})
+    def export(
+        self,
+        filepath: str | os.PathLike,
+        format: str = "tf_saved_model",
+        verbose: bool | None = None,
+        **about: Any,
+    ) -> None:
+        """Write the endpoints as a SavedModel that computes in float32.
+
+        about: what its kerasgan.json is to say of `data`, `seed`, `seconds` and `command`
+
+        Raises UserError for another format, and for other arguments.
+        """
+        if format != "tf_saved_model":
+            network = next(layer.name for layer in self.layers if layer.name != "noise")
+            raise UserError(
+                f"{type(self).__name__} is exported as a tf_saved_model, not as {format}: export its networks, "
+                f'as with model.get_layer("{network}").export("{network}.{format}", format="{format}").'
+            )
+        if unknown := [name for name in about if name not in ABOUT]:
+            raise UserError(f"export() takes no {unknown[0]}{nearest(unknown[0], ABOUT)}; it takes {', '.join(ABOUT)}.")
+        endpoints = self.for_inference().endpoints()
+        saved_model.write(filepath, endpoints, {**self.describe(), **about})
+        if verbose:
+            print(f"{filepath} can {', '.join(endpoints)}.")
+
+    def save(self, filepath, *args, **kwargs):
+        """Save as keras.Model.save() does, as a .keras file. Raises UserError for the older .h5, which holds less."""
+        if os.fspath(filepath).endswith((".h5", ".hdf5")) and not os.fspath(filepath).endswith(".weights.h5"):
+            raise UserError(f"{filepath} cannot hold all of a {type(self).__name__}: give a name that ends in .keras.")
+        super().save(filepath, *args, **kwargs)
 
     def for_inference(self) -> GenerativeModel:
         """Return the model that is exported: this one, or where it computes in half precision, a twin in float32."""
@@ -343,9 +540,9 @@ class GenerativeModel(keras.Model):
     def describe(self) -> dict[str, Any]:
         """Return what run.json and kerasgan.json say of a model."""
         return {
-            "variant": type(self).__module__.rpartition(".")[2],
+            **own_classes.named(type(self)),
             "paper": self.paper,
-            "hyperparameters": self.hyperparameters,
+            "hyperparameters": self._plain_hyperparameters(),
             "optimizers": {name: _described(o) for name, o in self.optimizers.items()},
             "precision": self.dtype_policy.name,
             "steps": int(self.step.numpy()),
@@ -384,12 +581,42 @@ class GenerativeModel(keras.Model):
                 "its players stand against each other. Leave out validation_data, and look at the snapshots."
             )
 
-    def _in_order(self, data: Any) -> Any:
-        if not isinstance(data, Batches):
+    def _check_swaps(self, callbacks: Any) -> None:
+        """Raise UserError for a callback of Keras that leaves averages in place of the weights that a run keeps."""
+        callbacks = callbacks if isinstance(callbacks, list | tuple) else []
+        swaps = any(isinstance(c, keras.callbacks.SwapEMAWeights) and c.swap_on_epoch for c in callbacks)
+        if swaps and any(type(c).__module__.startswith("kerasgan.") for c in callbacks):
+            raise UserError(
+                "A run shows and keeps the averages of use_ema by itself: leave out SwapEMAWeights(swap_on_epoch=True)."
+            )
+
+    def _held_out(self, data: Any, wanted: given.Wanted, steps: int | None) -> Any:
+        if isinstance(data, Batches):
+            # What is held out may have all its labels.
+            self._check_batches(data, "labelled" if self.takes == "partly_labelled" else self.takes)
+            return data.in_order()
+        if isinstance(data, tuple):
+            x, y, weights = (*data, None, None)[:3]
+            given.checked(x, y, weights, wanted)
             return data
-        # What is held out may have all its labels.
-        self._check_batches(data, "labelled" if self.takes == "partly_labelled" else self.takes)
-        return data.in_order()
+        return given.checked(data, None, None, wanted, steps=steps)
+
+    def _wanted(self, evaluating: bool = False) -> given.Wanted:
+        return given.Wanted(
+            type(self).__name__,
+            self.takes,
+            self._source_shape(),
+            tuple(self.image_shape),
+            getattr(self, "classes", None),
+            1 if evaluating else self.smallest_batch,
+            1 if evaluating else self.batches_per_step,
+        )
+
+    def _source_shape(self):
+        """Return the shape of what an image is made from: where there are no pairs, that of an image."""
+        height, width, channels = self.image_shape
+        scale = self.hyperparameters.get("scale", 1) if self.takes == "pairs" else 1  # how much smaller a source is
+        return -(-height // scale), -(-width // scale), channels
 
     def _check_batches(self, batches: Batches, *also: str) -> None:
         name = type(self).__name__
@@ -398,20 +625,12 @@ class GenerativeModel(keras.Model):
         shape = tuple(self.image_shape)
         if batches.image_shape != shape:
             raise UserError(f"{name} was built for images of {shape}; the data has {batches.image_shape}.")
-        scale = self.hyperparameters.get("scale", 1) if self.takes == "pairs" else 1  # how much smaller a source is
-        source = (-(-shape[0] // scale), -(-shape[1] // scale), shape[2])
+        source = self._source_shape()
         if batches.source_shape != source:
             raise UserError(f"{name} makes {shape} of images of {source}; the data has {batches.source_shape}.")
         if self.takes.endswith("labelled") and batches.classes > self.classes:
             raise UserError(f"{name} was built for {self.classes} classes; the data has {batches.classes}.")
-        self._check_batch_size(batches.batch_size)
-
-    def _check_batch_size(self, n: int | None) -> None:
-        if n is not None and n < self.smallest_batch:
-            raise UserError(
-                f"{type(self).__name__} compares the images of a batch, so it needs {self.smallest_batch}; the data "
-                f"has batches of {n}."
-            )
+        self._wanted().check_size(batches.batch_size * self.batches_per_step)
 
 
 class LabelledModel(GenerativeModel):
@@ -465,6 +684,56 @@ def precision(policy: str) -> Iterator[None]:
         keras.config.set_dtype_policy(before)
 
 
+def _named(cls, args, kwargs):
+    """Return the arguments of cls(*args, **kwargs) by name, without those of Keras.
+
+    A constructor of (*args, **kwargs) is taken to hand all on to the next one. Raises UserError for what has no name.
+    """
+    signature = inspect.signature(cls.__init__)
+    bound = signature.bind(None, *args, **kwargs)
+    bound.apply_defaults()
+    parameters = {p.kind: p.name for p in signature.parameters.values()}
+    rest = bound.arguments.pop(parameters.get(inspect.Parameter.VAR_POSITIONAL), ())
+    more = bound.arguments.pop(parameters.get(inspect.Parameter.VAR_KEYWORD), {})
+    _, *plain = bound.arguments.items()
+    if rest:
+        if inspect.Parameter.VAR_KEYWORD not in parameters:
+            raise UserError(f"Give the arguments of {cls.__name__} by name: runs keep them by it, and *args has none.")
+        after = next(c for c in cls.__mro__ if c.__init__ is not cls.__init__)
+        more |= dict(zip(list(inspect.signature(after.__init__).parameters)[1:], rest))
+    return {name: _plain(value) for name, value in {**dict(plain), **more}.items() if name not in _OF_KERAS}
+
+
+def _plain(value):
+    """Return numpy's numbers as Python's, paths as text, and sequences of them likewise."""
+    if isinstance(value, np.generic):
+        return value.item()
+    if isinstance(value, os.PathLike):
+        return os.fspath(value)
+    if isinstance(value, tf.TensorShape):
+        return tuple(value)
+    return type(value)(map(_plain, value)) if type(value) in (tuple, list) else value
+
+
+def _optimizer(player, given):
+    try:
+        optimizer = keras.optimizers.get(given)
+    except (ValueError, TypeError):
+        optimizer = None
+    if optimizer is None:
+        raise UserError(
+            f"The {player} needs an optimizer, such as keras.optimizers.Adam(1e-4) or its name, adam; it was given "
+            f"{str(given)[:60]}."
+        )
+    return optimizer
+
+
+def _averages_of(optimizer):
+    """Return [(weight, its average)] of an optimizer that keeps averages."""
+    inner = getattr(optimizer, "inner_optimizer", optimizer)
+    return list(zip(inner._trainable_variables, inner._model_variables_moving_average)) if inner.use_ema else []
+
+
 class _Optimizers:
     """What model.optimizer is for Keras' learning-rate callbacks: all players', each with a rate of its own."""
 
@@ -498,9 +767,10 @@ def _finite_on_all_replicas(gradients):
     return [tf.where(bad > 0, tf.fill(tf.shape(g), tf.cast(float("nan"), g.dtype)), g) for g in gradients]
 
 
-def _check_image_shape(name: str, shape: tuple) -> None:
-    if len(shape) != 3 or min(shape[:2]) < 8 or shape[2] not in (1, 3, 4):
+def _check_image_shape(name: str, shape: Any) -> None:
+    whole = isinstance(shape, tuple | list) and len(shape) == 3 and all(isinstance(side, int) for side in shape)
+    if not whole or min(shape[:2]) < 8 or shape[2] not in (1, 3, 4):
         raise UserError(
-            f"{name} cannot make images of shape {tuple(shape)}: it needs (height, width, channels) "
-            "with sides of at least 8 pixels and 1, 3 or 4 channels."
+            f"{name} cannot make images of shape {tuple(shape) if isinstance(shape, list) else shape}: it needs "
+            "(height, width, channels) with sides of at least 8 pixels and 1, 3 or 4 channels."
         )

@@ -1,15 +1,19 @@
 """What a Keras user expects of a model: optimizers, callbacks, summary, predict."""
 
+import os
 import subprocess
 import sys
+import textwrap
 
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from conftest import SHAPE, SMALL, small_batches, small_model
+from conftest import SHAPE, SMALL, assert_same, small_batches, small_model, two_devices, values
 from packaging.version import Version
 
+import kerasgan
+from kerasgan import callbacks
 from kerasgan.errors import UserError
 from kerasgan.models import DCGAN, GAN, MODELS
 from kerasgan.models.dcgan import discriminator
@@ -135,7 +139,7 @@ def test_plain_tf_data_and_numpy_arrays_train_too():
     images = np.random.default_rng(0).uniform(-1, 1, (32, *SHAPE)).astype(np.float32)
     model = small_model("gan")
     model.fit(images, batch_size=8, epochs=1, verbose=0)
-    model.fit(tf.data.Dataset.from_tensor_slices(images).batch(8), epochs=2, verbose=0, shuffle=False)
+    model.fit(tf.data.Dataset.from_tensor_slices(images).batch(8), epochs=2, verbose=0)
     assert int(model.step.numpy()) == 12
 
 
@@ -196,3 +200,177 @@ def test_paper_networks():
     assert not any("pool" in layer.name for layer in [*full.layers, *generator.layers])
     assert MODELS["wgan_gp"]().critic.layers[-1].use_bias is False
     assert MODELS["cyclegan"](image_shape=(64, 64, 3)).D_x.output.shape[1:] == (8, 8, 1)
+
+
+def averages(model, player="generator"):
+    optimizer = model.optimizers[player]
+    return getattr(optimizer, "inner_optimizer", optimizer)._model_variables_moving_average
+
+
+def with_averages():
+    return small_model("gan", generator=keras.optimizers.Adam(1e-2, use_ema=True, ema_momentum=0.9))
+
+
+@pytest.mark.parametrize("policy", ["float32", "mixed_float16"])
+def test_averages_of_weights_are_the_weights_after_fit_and_what_is_shown_before(policy, tmp_path):
+    keras.config.set_dtype_policy(policy)
+    data, shown = small_batches("gan"), []
+    watch = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: shown.append(looked_at(model)))
+
+    def looked_at(model):
+        raw, of_averages = values(model.weights_of("generator")), values(averages(model))
+        with model.averaged():
+            assert_equal(values(model.weights_of("generator")), of_averages)
+        assert_equal(values(model.weights_of("generator")), raw)
+        return not np.array_equal(raw[0], of_averages[0])
+
+    def assert_equal(ours, theirs):
+        for a, b in zip(ours, theirs, strict=True):
+            np.testing.assert_array_equal(a, b)
+
+    model = with_averages()
+    model.fit(data, epochs=4, verbose=0, callbacks=callbacks.standard(tmp_path / "whole", data, more=(watch,)))
+    assert shown == [True] * 4
+    assert_equal(values(model.weights_of("generator")), values(averages(model)))
+
+    whole, model = model, with_averages()
+    model.fit(data, epochs=2, verbose=0, callbacks=callbacks.standard(tmp_path / "parts", data))
+    model = with_averages()
+    model.fit(data, epochs=4, verbose=0, callbacks=callbacks.standard(tmp_path / "parts", data, resume=True))
+    assert_same(whole.state(), model.state())
+
+    assert_same(kerasgan.restore(tmp_path / "parts").weights, whole.weights)
+    last, made = "snapshots/00004.png", kerasgan.load(tmp_path / "parts").sample(n=64, seed=0)
+    assert (tmp_path / "whole" / last).read_bytes() == (tmp_path / "parts" / last).read_bytes()
+    np.testing.assert_array_equal(made, whole.for_inference().sample_uint8(whole.prior(64, seed=0)).numpy())
+
+
+def test_averages_on_two_devices(tmp_path):
+    with two_devices().scope():
+        model = small_model("dcgan", generator=keras.optimizers.Adam(use_ema=True))
+    data = small_batches("dcgan")
+    model.fit(data, verbose=0, callbacks=callbacks.standard(tmp_path / "run", data))
+    for w, average in zip(model.weights_of("generator"), averages(model), strict=True):
+        np.testing.assert_array_equal(w.numpy(), average.numpy())
+
+
+def test_swapped_weights_would_be_kept_by_a_run(tmp_path):
+    model, data = with_averages(), small_batches("gan")
+    swap = keras.callbacks.SwapEMAWeights(swap_on_epoch=True)
+    with pytest.raises(UserError, match="leave out SwapEMAWeights"):
+        model.fit(data, verbose=0, callbacks=[*callbacks.standard(tmp_path / "run", data), swap])
+    assert not (tmp_path / "run").exists()
+    model.fit(data, epochs=2, verbose=0, callbacks=[swap])  # without a run, as Keras does
+    for w, average in zip(model.weights_of("generator"), averages(model), strict=True):
+        np.testing.assert_array_equal(w.numpy(), average.numpy())
+
+
+def test_gradients_are_gathered_before_a_step_if_asked_for():
+    model = small_model("gan", generator=keras.optimizers.SGD(0.1, gradient_accumulation_steps=4))
+    before = values(model.weights_of("generator"))
+    model.fit(small_batches("gan"), steps_per_epoch=3, verbose=0)
+    assert all(np.array_equal(a, b) for a, b in zip(before, values(model.weights_of("generator"))))
+    model.fit(small_batches("gan"), steps_per_epoch=1, verbose=0)
+    assert not any(np.array_equal(a, b) for a, b in zip(before, values(model.weights_of("generator"))))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["adam"], "by its player, such as discriminator='adam'"),
+        ([], "no player loss"),
+        ({"generator": "adm"}, "The generator needs an optimizer, .* given adm"),
+        ({"generator": 1e-4}, "given 0.0001"),
+        ({"generator": None}, "given None"),
+        ({"generator": keras.optimizers.Adam}, "given <class"),
+    ],
+)
+def test_what_compile_does_not_take_is_an_error_in_one_line(arguments, said):
+    model = small_model("dcgan")
+    with pytest.raises(UserError, match=said):
+        if isinstance(arguments, dict):
+            model.compile(**arguments)
+        else:
+            model.compile(*arguments, **({} if arguments else {"loss": "mse"}))
+
+
+@pytest.mark.parametrize("arguments", [["adam"], ["adam", "mse"]], ids=str)
+def test_so_does_a_variant_with_a_compile_of_its_own(arguments):
+    with pytest.raises(UserError, match="by its player"):
+        small_model("srgan").compile(*arguments)
+
+
+@pytest.mark.parametrize("name", ["onnx", "litert", "openvino", "torch", "tf_saved_modl"])
+def test_another_format_is_refused_with_the_way_to_it(name, tmp_path):
+    with pytest.raises(UserError, match=f"as a tf_saved_model, not as {name}: export its networks, .*generator"):
+        small_model("gan").export(tmp_path / "x", format=name)
+    assert not (tmp_path / "x").exists()
+
+
+def test_export_has_the_arguments_of_keras_and_no_others(tmp_path, capsys):
+    model = small_model("gan")
+    model.export(filepath=tmp_path / "x", format="tf_saved_model", verbose=True, seed=7)
+    assert "can sample, decode" in capsys.readouterr().out
+    assert kerasgan.load(tmp_path / "x").about["seed"] == 7
+    for arguments, said in (({"sed": 7}, r"no sed \(did you mean seed\?\)"), ({"input_signature": []}, "no input_sig")):
+        with pytest.raises(UserError, match=said):
+            model.export(tmp_path / "y", **arguments)
+
+
+def test_predict_says_what_it_takes():
+    for key, inputs in (("gan", np.zeros((4, *SHAPE))), ("gan", np.zeros((4, 5))), ("cgan", np.zeros((4, 4)))):
+        with pytest.raises(UserError, match=r"of inputs of shape \(None, 4\).*model.prior\(64\)"):
+            small_model(key).predict(inputs, verbose=0)
+
+
+def test_an_h5_file_is_refused(tmp_path):
+    with pytest.raises(UserError, match="ends in .keras"):
+        small_model("gan").save(tmp_path / "model.h5")
+
+
+def test_settings_of_keras_that_nothing_works_with_are_refused():
+    keras.config.set_image_data_format("channels_first")
+    try:
+        with pytest.raises(UserError, match="channels_first"):
+            DCGAN(image_shape=SHAPE)
+    finally:
+        keras.config.set_image_data_format("channels_last")
+    for policy in ("float64", "float16", "bfloat16"):
+        keras.config.set_dtype_policy(policy)
+        with pytest.raises(UserError, match=f"Keras is set to {policy}"):
+            DCGAN(image_shape=SHAPE)
+
+
+@pytest.mark.parametrize("setting", ["KERAS_BACKEND", "keras.json", "TF_USE_LEGACY_KERAS"])
+def test_without_keras_on_tensorflow_what_needs_it_says_so_and_the_rest_works(setting, tmp_path):
+    """Nothing here imports TensorFlow: it would take seconds."""
+    (tmp_path / "keras.json").write_text('{"backend": "torch"}' if setting == "keras.json" else "{}")
+    environment = {k: v for k, v in os.environ.items() if k not in ("KERAS_BACKEND", "TF_USE_LEGACY_KERAS")}
+    environment |= {"KERAS_HOME": str(tmp_path)} | ({setting: "jax"} if setting == "KERAS_BACKEND" else {})
+    script = """
+        import sys
+        if sys.argv[1] == "TF_USE_LEGACY_KERAS":
+            import os
+            os.environ[sys.argv[1]] = "1"
+            sys.modules["tf_keras"] = None
+        import kerasgan
+        from kerasgan.cli import main
+        from kerasgan.errors import UserError
+        assert main(["list"]) == 0
+        for module in ("kerasgan.callbacks", "kerasgan.models.dcgan", "kerasgan.metrics.features", "kerasgan.model"):
+            try:
+                __import__(module)
+            except UserError as error:
+                print(error)
+        try:
+            kerasgan.models.DCGAN
+        except UserError as error:
+            print(error)
+        assert "tensorflow" not in sys.modules
+    """
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(script), setting], env=environment, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr[-500:]
+    said = "Keras 2, which is not installed" if setting == "TF_USE_LEGACY_KERAS" else "needs tensorflow: set the"
+    assert done.stdout.count(said) == 5

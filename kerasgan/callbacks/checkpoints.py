@@ -6,14 +6,15 @@ import os
 import shutil
 import time
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from kerasgan import run_folder
+from kerasgan import own_classes, run_folder
 from kerasgan.errors import Diverged, UserError
-from kerasgan.models import MODELS
+from kerasgan.model import GenerativeModel
 from kerasgan.paths import for_tensorflow
 
 
@@ -104,16 +105,24 @@ def restore(run: str | os.PathLike, folder: str = "checkpoints") -> keras.Model:
 
     folder: of the checkpoints; `best` for the one that `Evaluation` kept
 
-    It goes on training with optimizers that start anew; to continue the run itself, resume it.
-    Raises UserError if the folder holds no run, or no checkpoint.
+    A class of one's own has to be defined or imported before. The model goes on training with optimizers that start
+    anew; to continue the run itself, resume it. Raises UserError if the folder holds no run, or no checkpoint, or if
+    its class is not there or has changed.
     """
     record = run_folder.read(run)
     checkpoint = newest(Path(run) / folder)
     if checkpoint is None:
         raise UserError(f"There is no checkpoint in {Path(run) / folder}: train it first.")
-    model = MODELS[record["variant"]].from_config({**record["hyperparameters"], "dtype": record["precision"]})
+    cls: Any = own_classes.find(run, record, GenerativeModel)
+    try:
+        model = cls.from_config({**record["hyperparameters"], "dtype": record["precision"]})
+    except (TypeError, UserError) as error:
+        raise UserError(f"The {cls.__name__} of {run} cannot be built again: {error}") from None
     weights = tf.train.Checkpoint(state=[w.value for w in model.weights])  # the first part of model.state()
-    weights.restore(for_tensorflow(checkpoint)).assert_existing_objects_matched().expect_partial()
+    try:
+        weights.restore(for_tensorflow(checkpoint)).assert_existing_objects_matched().expect_partial()
+    except (ValueError, AssertionError):
+        raise UserError(f"{run} was trained with a {cls.__name__} whose networks had other shapes.") from None
     return model
 
 

@@ -154,7 +154,8 @@ class _Looker:
             self.training = different if len(different) > 1 else None
 
     def look(self):
-        return {**self._judged(), **self._of_samples(self._made())}
+        with self.model.averaged():
+            return {**self._judged(), **self._of_samples(self._made())}
 
     def _made(self):
         """Return uint8 images that the model makes: samples, or what becomes of the given ones."""

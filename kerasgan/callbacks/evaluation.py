@@ -76,7 +76,8 @@ class Evaluation(keras.callbacks.Callback):
             return
         seconds = self.seconds_before + self.clock() - self.started
         try:
-            measures = evaluation.generation(self.live, self.real, None, self.network, self.n, 1, self.name)
+            with self.model.averaged():
+                measures = evaluation.generation(self.live, self.real, None, self.network, self.n, 1, self.name)
         except UserError as error:
             progress.say(f"Epoch {epoch + 1} is not measured: {error}", self.params)
             return

@@ -19,6 +19,7 @@ from kerasgan.callbacks.checkpoints import newest
 from kerasgan.callbacks.snapshots import caption
 from kerasgan.data.batches import Batches
 from kerasgan.errors import UserError
+from kerasgan.model import ABOUT
 from kerasgan.paths import for_tensorflow
 
 
@@ -61,7 +62,8 @@ class Record(keras.callbacks.Callback):
             return  # a run that had ended, and was resumed in vain
         seconds = record.get("seconds", 0) + time.monotonic() - self.started  # a process that was killed told none
         record |= {"steps": steps, "epochs": self.params["epochs"], "ended": _now(), "seconds": round(seconds, 1)}
-        record["weights_sha256"] = weights_sha256(self.model)
+        with self.model.averaged():
+            record["weights_sha256"] = weights_sha256(self.model)
         run_folder.write(self.run, record)
 
     def _lock(self):
@@ -125,9 +127,8 @@ class Export(keras.callbacks.Callback):
             return
         shutil.rmtree(part, ignore_errors=True)
         record = run_folder.read(self.run)
-        self.model.export(
-            part, **{name: record[name] for name in ("data", "seed", "seconds", "command") if name in record}
-        )
+        with self.model.averaged():
+            self.model.export(part, **{name: record[name] for name in ABOUT if name in record})
         shutil.rmtree(folder, ignore_errors=True)
         part.rename(folder)
 

@@ -64,7 +64,8 @@ class Snapshots(keras.callbacks.Callback):
         return due(epoch, self.params["epochs"], self.most)
 
     def _picture(self) -> np.ndarray:
-        return images.grid(images.to_uint8(self.model.snapshot(self.batch)).numpy())
+        with self.model.averaged():
+            return images.grid(images.to_uint8(self.model.snapshot(self.batch)).numpy())
 
     def _write(self, epoch, picture):
         images.write_png(self.folder / f"{epoch:05d}.png", picture)

@@ -123,7 +123,8 @@ class Projector(keras.callbacks.Callback):
         if "encode" not in self.model.endpoints():
             return
         shown = self._images(ENCODED)
-        latents = self._encoded(shown)
+        with self.model.averaged():
+            latents = self._encoded(shown)
         shown = shown[: len(latents)]
         np.savetxt(self.folder / "latents.tsv", latents, "%.6g", "\t")
         thumbnails = _thumbnails(shown)

@@ -8,11 +8,11 @@ from pathlib import Path
 
 from kerasgan import run_folder, tasks, training
 from kerasgan.cli.options import FEATURES_HELP, devices, labels, positive, seed, size, tensorflow
+from kerasgan.keras_settings import PRECISIONS
 from kerasgan.paths import for_shell
 from kerasgan.training import FILLED_IN, offered
 from kerasgan.variants import variant
 
-PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
 TYPES = {"labels": positive, "normal": labels, "domain_labels": labels, "scale": positive, "noise": float}
 
 

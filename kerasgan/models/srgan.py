@@ -70,8 +70,8 @@ class SRGAN(GenerativeModel):
     def prior(self, n, seed=None):
         raise UserError("SRGAN makes images from images: it has no latents to draw.")
 
-    def compile(self, **kwargs):
-        super().compile(**kwargs)
+    def compile(self, *args, **kwargs):
+        super().compile(*args, **kwargs)
         self.load_features()  # now: a wrong path is said before the first stage is trained; a step cannot make them
 
     def compile_from_config(self, config):
