@@ -258,6 +258,7 @@ def test_inference_changes_nothing_and_training_moves_batch_statistics(key):
     batch = small_batches(key).first(64)
     first, second = model.snapshot(batch), model.snapshot(batch)
     np.testing.assert_array_equal(first, second)
+    model.judge(batch)
     assert_same(model.weights, [tf.Variable(b) for b in before])
     model.train_step(one_batch(model, key))
     moving = {id(w) for _, *networks in model.players().values() for network in networks for w in network.weights}
