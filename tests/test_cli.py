@@ -148,15 +148,14 @@ def test_help_shows_every_constructor_argument(key, capsys):
 
 
 @every_variant
-def test_train_then_use(key, tmp_path, capfd, steps_taken_eagerly):
+def test_train_then_use(key, tmp_path, capsys, steps_taken_eagerly):
     options = data_options(key, tmp_path)
     if "digits" in options:
         few = kerasgan_data.digits((8, 8))
         np.savez("few.npz", images=few.images[:128], labels=few.labels[:128])
         options[options.index("digits")] = "few.npz"
     assert main(["train", key, *options, *SMALL_OPTIONS[key], "--steps", "4"]) == 0
-    out, err = capfd.readouterr()
-    assert err == ""
+    out = capsys.readouterr().out
     run, *first = sorted((tmp_path / "runs").iterdir())
     assert [f.name for f in first] == [f"{run.name}-{MODELS[key].starts_from}"] * bool(MODELS[key].starts_from)
     for told in ("timeline.gif", "timeline.mp4", "losses.png", "history.csv", "saved_model"):
@@ -204,6 +203,7 @@ def conditional(tmp_path_factory):
     folder = tmp_path_factory.mktemp("cgan")
     done = kerasgan("train", "cgan", *data_options("cgan", folder), "--steps", 2, "--run", folder / "run")
     assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
     return folder / "run"
 
 

@@ -36,7 +36,8 @@ HALF_PRECISION_TOLERANCE = {"mixed_float16": 0.1, "mixed_bfloat16": 0.25}
 HALF_PRECISION_TOLERANCE_OF_TRANSLATORS = {"mixed_float16": 0.15, "mixed_bfloat16": 0.4}  # one through the other
 
 
-EPOCHS = {"float32": 2, "mixed_float16": 1, "mixed_bfloat16": 1}  # of two steps, that the shared models take
+# Of two steps, that the shared models take; in float16 the first ones are skipped until the loss scale is low enough.
+EPOCHS = {"float32": 2, "mixed_float16": 4, "mixed_bfloat16": 1}
 
 # What a player's networks hold beside what it moves: statistics, directions of singular values, counts of noise.
 NO_PLAYERS = ("moving_mean", "moving_variance", "/u", "/state")

@@ -116,3 +116,17 @@ def test_the_command_line_writes_lines_into_a_file(capsys, tmp_path):
     assert "\b" not in said
     assert "\r" not in said
     assert [bool(re.search(f"^{LINE.format(n, 2)}$", said, re.MULTILINE)) for n in (1, 2)] == [True, True]
+
+
+def test_a_file_that_gets_output_and_errors_has_them_in_their_order(tmp_path, monkeypatch):
+    def say_and_fail(options):
+        print("first")
+        raise UserError("second")
+
+    monkeypatch.setattr("kerasgan.cli.list_variants", say_and_fail)
+    with open(tmp_path / "log", "a") as out, open(tmp_path / "log", "a", buffering=1) as err:
+        monkeypatch.setattr(sys, "stdout", out)
+        monkeypatch.setattr(sys, "stderr", err)
+        assert main(["list"]) == 2
+        monkeypatch.undo()
+    assert (tmp_path / "log").read_text() == "first\nkerasgan: second\n"
