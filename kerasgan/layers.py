@@ -100,6 +100,16 @@ def crop(x: keras.KerasTensor, height: int, width: int) -> keras.KerasTensor:
     return keras.layers.Cropping2D(((0, down), (0, right)))(x) if down or right else x
 
 
+def in_global_batch(total: tf.Tensor) -> tf.Tensor:
+    """Return the sum over all replicas of a replica's sum: what a statistic of the batch is made of.
+
+    On one device it is `total` itself. A mean, or a deviation, that each replica took of its own share would be another
+    number on two devices than on one.
+    """
+    context = tf.distribute.get_replica_context()
+    return context.all_reduce(tf.distribute.ReduceOp.SUM, total) if context.num_replicas_in_sync > 1 else total
+
+
 def move_average(average: keras.Model, network: keras.Model, decay: float | tf.Tensor) -> None:
     """Move an average of a network's trainable weights on by one step: decay * average + (1 - decay) * weight."""
     for mean, w in zip(average.weights, network.weights, strict=True):

@@ -204,7 +204,7 @@ class GenerativeModel(keras.Model):
 
     def __setattr__(self, name, value):
         before = vars(self).get(name)
-        if isinstance(before, keras.Layer) and value is not before:
+        if isinstance(before, keras.Layer) and isinstance(value, keras.Layer) and value is not before:
             if vars(self).get("constructed"):
                 raise UserError(
                     f"The {name} of a {type(self).__name__} is what its constructor built, which runs and files build "

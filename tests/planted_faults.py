@@ -128,14 +128,14 @@ FAULTS = {
     ),
     "checkpoint_without_image_pools": Fault(
         MODEL,
-        "return [*self.weights, *optimizers,",
-        'return [*(w for w in self.weights if not w.path.endswith("images")), *optimizers,',
+        "state = [*self.weights, *optimizers,",
+        'state = [*(w for w in self.weights if not w.path.endswith("images")), *optimizers,',
         CONTRACT,
         "cyclegan and mid_epoch",
     ),
     "order_of_data_without_the_step": Fault(
         MODEL,
-        "x.stream(lambda: int(self.step.numpy()), self.batches_per_step)",
+        "x.stream(lambda: self.run_steps, self.batches_per_step)",
         "x.stream(lambda: 0, self.batches_per_step)",
         CONTRACT,
         "dcgan and mid_epoch",

@@ -5,7 +5,7 @@ import tensorflow as tf
 from keras import layers
 
 from kerasgan import images
-from kerasgan.layers import GaussianNoise, halvings, move_average
+from kerasgan.layers import GaussianNoise, halvings, in_global_batch, move_average
 from kerasgan.losses import logistic
 from kerasgan.model import GenerativeModel
 from kerasgan.models.dcgan import generator
@@ -143,12 +143,6 @@ def mean_where(chosen, values):
     weights = tf.reshape(tf.cast(chosen, tf.float32), (-1,) + (1,) * (len(values.shape) - 1))
     total = in_global_batch(tf.reduce_sum(weights * values, axis=0))
     return total / tf.maximum(in_global_batch(tf.reduce_sum(tf.cast(chosen, tf.float32))), 1)
-
-
-def in_global_batch(total):
-    """Return a replica's sum, added to those of the others."""
-    context = tf.distribute.get_replica_context()
-    return context.all_reduce(tf.distribute.ReduceOp.SUM, total) if context.num_replicas_in_sync > 1 else total
 
 
 def discriminator(image_shape, classes, width, name):

@@ -4,12 +4,20 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from conftest import constant_logit, losses_of_players, one_batch, small_model
+from conftest import constant_logit, losses_of_players, one_batch
 
 from kerasgan import images
 from kerasgan.errors import UserError
 from kerasgan.models import ContextEncoder
 from kerasgan.models.context_encoder import ChannelwiseDense, known_pixels, predicted_region
+
+
+def small_model(shape=(12, 8, 1)):
+    """Of 12x8 pixels: a hole of 6x4, and a frame of one pixel around it."""
+    keras.utils.set_random_seed(0)
+    model = ContextEncoder(image_shape=shape, width=4, overlap=1)
+    model.compile()
+    return model
 
 
 def softplus(x):
@@ -18,7 +26,7 @@ def softplus(x):
 
 @pytest.mark.parametrize("logit", [-2.0, 3.0])
 def test_losses_against_numpy(logit, monkeypatch):
-    model = small_model("context_encoder")  # 12x8, hole 6x4, a frame of one pixel around it
+    model = small_model()
     constant_logit(model, "discriminator", logit)
     x = one_batch(model, "context_encoder")
     predicted, call = [], model.generator.call
@@ -36,7 +44,7 @@ def test_losses_against_numpy(logit, monkeypatch):
 
 
 def test_the_networks_see_what_they_should(monkeypatch):
-    model = small_model("context_encoder")
+    model = small_model()
     x = one_batch(model, "context_encoder")
     seen = {"generator": [], "discriminator": []}
     for name, inputs in seen.items():
@@ -82,7 +90,7 @@ def test_each_player_goes_its_own_way(player):
 
 def test_known_pixels_stay_exactly_and_the_hole_is_ignored():
     shape = (9, 13, 3)
-    model = small_model("context_encoder", shape)
+    model = small_model(shape)
     rng = np.random.default_rng(0)
     x = rng.integers(0, 256, (3, *shape), np.uint8)
     x[0].flat = np.arange(x[0].size) % 256  # every value there is
@@ -103,7 +111,7 @@ def test_known_pixels_stay_exactly_and_the_hole_is_ignored():
 
 
 def test_the_prediction_lands_where_it_belongs():
-    model = small_model("context_encoder")
+    model = small_model()
     x = one_batch(model, "context_encoder")
     inside = model.predict_region(x).numpy()[:, 1:-1, 1:-1]  # without its frame
     np.testing.assert_array_equal(model(x).numpy()[:, 3:9, 2:6], inside)
@@ -153,17 +161,17 @@ def test_channelwise_dense_joins_the_pixels_of_a_feature_map_and_no_others():
 
 
 def test_the_context_encoder_learns_ten_times_as_fast_as_its_discriminator():
-    rates = {name: float(o.learning_rate.numpy()) for name, o in small_model("context_encoder").optimizers.items()}
+    rates = {name: float(o.learning_rate.numpy()) for name, o in small_model().optimizers.items()}
     assert rates == pytest.approx({"discriminator": 2e-4, "generator": 2e-3})
 
 
 def test_a_model_without_latents_says_so():
     with pytest.raises(UserError, match="no latents"):
-        small_model("context_encoder").prior(3)
+        small_model().prior(3)
 
 
 def test_to_degrade_is_to_blank_what_is_filled():
-    model = small_model("context_encoder")
+    model = small_model()
     x = np.random.default_rng(0).integers(0, 256, (2, 12, 8, 1), np.uint8)
     verbs = {verb: function for verb, (function, _) in model.endpoints().items()}
     seen, known = verbs["degrade"](x).numpy(), np.broadcast_to(model.known, x.shape)

@@ -1,0 +1,140 @@
+"""A paper of a user's own: in a file, or in an installed package."""
+
+import re
+import sys
+from importlib.metadata import EntryPoint
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import kerasgan
+from kerasgan import variants
+from kerasgan.cli import main
+from kerasgan.errors import UserError
+
+README = Path(__file__).parents[1] / "README.md"
+SMALL = ["--data", "digits", "--image-size", "16", "--width", "4", "--latent-dim", "4", "--batch-size", "64"]
+
+
+@pytest.fixture(autouse=True)
+def _elsewhere(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    before = set(sys.modules)
+    yield
+    for name in set(sys.modules) - before:  # those of files of one test are none of the next one's
+        if getattr(sys.modules[name], "__file__", None) and str(tmp_path) in str(sys.modules[name].__file__):
+            del sys.modules[name]
+    variants._imported.cache_clear()
+
+
+@pytest.fixture
+def my_gan():
+    """README's example, as a user has it."""
+    (code,) = re.findall(r"```python\n(\"\"\"DRAGAN.*?)```", README.read_text(encoding="utf-8"), re.DOTALL)
+    Path("my_gan.py").write_text(code)
+
+
+def test_a_paper_in_a_file_is_trained_resumed_and_used(my_gan, capsys, steps_taken_eagerly):
+    assert main(["train", "./my_gan.py", *SMALL, "--penalty", "5", "--steps", "2"]) == 0
+    assert "kerasgan train ./my_gan.py --run runs/my_gan-digits --resume" in capsys.readouterr().out
+    assert main(["train", "./my_gan.py", "--resume", "--steps", "3"]) == 0
+    about = kerasgan.load("runs/my_gan-digits").about
+    assert (about["steps"], about["hyperparameters"]["penalty"]) == (3, 5.0)
+    assert main(["generate", "runs/my_gan-digits", "-n", "4"]) == 0
+    assert Image.open("samples.png").size == (2 * 18 + 2, 2 * 18 + 2)
+    assert main(["explore", "runs/my_gan-digits", "truncate", "-n", "2"]) == 0
+    model = kerasgan.restore("runs/my_gan-digits")
+    assert type(model).__name__ == "DRAGAN"
+    assert int(model.step.numpy()) == 3
+    assert main(["train", "dcgan", "--run", "runs/my_gan-digits", "--resume"]) == 2
+    assert "is a run of DRAGAN, not of dcgan" in capsys.readouterr().err
+
+
+def test_a_papers_own_options_are_in_its_help(my_gan, capsys):
+    with pytest.raises(SystemExit):
+        main(["train", "my_gan.py", "--help"])
+    said = " ".join(capsys.readouterr().out.split())
+    assert "--penalty PENALTY weight of the penalty, lambda in equation 3 (10.0)" in said
+    assert "--width WIDTH channels at half of the image size" in said  # from the class that it derives from
+
+
+SHORT = """
+from kerasgan.models import {base}
+class {name}({base}):
+    \"\"\"A short one.\"\"\"
+    def __init__(self, image_shape=(64, 64, 3), {arguments}**kwargs):
+        super().__init__(image_shape, **kwargs)
+"""
+
+
+@pytest.mark.parametrize(
+    ("file", "text", "said"),
+    [
+        ("none.py", None, "There is no file none.py: give the file of a variant"),
+        ("broken.py", "x = (", r"broken.py cannot be imported: line 1, SyntaxError: "),
+        ("fails.py", "import kerasgan\n\nkerasgan.nothing", r"fails.py cannot be imported: line 3, AttributeError: "),
+        ("empty.py", "", "empty.py defines no variant: it needs a class that derives from kerasgan.GenerativeModel."),
+        ("json.py", "", "json.py: json is the name of another module: choose another name for the file."),
+        ("my-gan.py", "", "my-gan is no name that Python can import"),
+        ("dcgan.py", "", "dcgan is the name of another module"),
+        (
+            "two.py",
+            SHORT.format(base="DCGAN", name="A", arguments="") + SHORT.format(base="DCGAN", name="B", arguments=""),
+            r"two.py defines several variants: name one of them, as in two.py:A; there are A, B.",
+        ),
+        (
+            "asks.py",
+            SHORT.format(base="DCGAN", name="Asks", arguments="depth=None, "),
+            "Asks's argument depth needs a default that is a number, a text, True or False.* it has None.",
+        ),
+    ],
+)
+def test_a_mistake_in_a_file_is_one_line(file, text, said, capsys):
+    if text is not None:
+        Path(file).write_text(text)
+    assert main(["train", file, *SMALL]) == 2
+    error = capsys.readouterr().err
+    assert re.search(said, error)
+    assert error.count("\n") == 1
+    assert not Path("runs").exists()
+
+
+def test_one_of_several_is_named(capsys):
+    Path("two.py").write_text(
+        SHORT.format(base="DCGAN", name="A", arguments="") + SHORT.format(base="WGAN", name="B", arguments="")
+    )
+    assert variants.variant("two.py:B").paper == kerasgan.models.WGAN.paper
+    with pytest.raises(UserError, match=r"two.py has no class C: name one of them, as in two.py:A; there are A, B."):
+        variants.variant("two.py:C")
+
+
+def test_an_installed_package_offers_variants(my_gan, monkeypatch, capsys):
+    monkeypatch.syspath_prepend(".")
+    point = EntryPoint("dragan", "my_gan:DRAGAN", variants.GROUP)
+    gone = EntryPoint("gone", "nowhere:Gone", variants.GROUP)
+    monkeypatch.setattr(variants, "entry_points", lambda group: [point, gone])
+    assert main(["list"]) == 0
+    assert re.search(r"^dragan +of an installed package: kerasgan train dragan --help$", capsys.readouterr().out, re.M)
+    assert variants.variant("dragan").arguments["penalty"] == 10.0
+    assert main(["train", "gone"]) == 2
+    assert "gone of nowhere:Gone cannot be imported: ModuleNotFoundError" in capsys.readouterr().err
+    assert main(["train", "draggan"]) == 2
+    assert "did you mean dragan?" in capsys.readouterr().err
+
+
+def test_a_class_whose_verbs_are_others_is_refused():
+    class Wrong(kerasgan.models.DCGAN):
+        verbs = ("sample",)
+
+    with pytest.raises(UserError, match=r"Wrong says verbs = \('sample',\), and its endpoints\(\) are"):
+        Wrong(image_shape=(8, 8, 1), latent_dim=4, width=4).compile()
+
+
+def test_noise_takes_the_shape_of_a_tensor():
+    noise = kerasgan.layers.Noise()
+    assert noise.uniform(np.array([2, 3, 4]).tolist()).shape == (2, 3, 4)
+    import tensorflow as tf
+
+    assert tf.function(lambda x: noise.normal(tf.shape(x)))(tf.zeros((5, 6))).shape == (5, 6)
