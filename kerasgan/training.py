@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from kerasgan.data.batches import Batches
 
 FILLED_IN = ("classes", "total_steps", "scale")  # constructor arguments that the data or the plan decide
+SEVERAL_BATCHES = ("n_critic", "n_dis")  # constructor arguments that say how many minibatches one step eats
 ARGUMENT = "model."  # begins the names of constructor arguments among options and in run.json: model.width
 SAMPLES = 2000  # that are measured while a run goes on
 
@@ -347,8 +348,9 @@ def prepared(training: Training) -> Prepared:
         right_to_left=training.right_to_left,
         **training.task_options,
     )
-    n_critic = training.arguments.get("n_critic", about.arguments.get("n_critic", 1))
-    steps_per_epoch = batches.steps_per_epoch(n_critic)
+    several = {**about.arguments, **training.arguments}
+    batches_per_step = next((several[name] for name in SEVERAL_BATCHES if name in several), 1)
+    steps_per_epoch = batches.steps_per_epoch(batches_per_step)
     epochs = training.epochs or -(-(training.steps or about.default_steps) // steps_per_epoch)
     steps = training.steps or epochs * steps_per_epoch
     filled_in = {"classes": batches.classes, **training.task_options, "total_steps": steps}

@@ -526,3 +526,12 @@ def test_command_line_knows_every_argument(key):
     for name in ("paper", "takes", "batch_size", "default_steps"):
         assert getattr(about, name) == getattr(MODELS[key], name)
     assert re.fullmatch(r"[^\n]+\.", about.summary)
+
+
+@every_variant
+def test_command_line_knows_how_many_minibatches_a_step_eats(key):
+    from kerasgan.training import SEVERAL_BATCHES
+
+    model, _ = shared_model(key, "float32")
+    told = [model.hyperparameters[name] for name in SEVERAL_BATCHES if name in model.hyperparameters]
+    assert [model.batches_per_step] == (told or [1])
