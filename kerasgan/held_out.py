@@ -103,8 +103,12 @@ class HeldOut:
         return [images.to_uint8(side).numpy() for side in batches.first(min(n, batches.examples))]
 
     def _check_that_it_is_there(self):
-        has_place = self.name != "digits" and "version" not in self.trained_on  # as data sets with a name have
-        if has_place and not self.is_given and not os.path.exists(os.path.expanduser(self.name)):
+        has_name = self.name == "digits" or "version" in self.trained_on  # as data sets with a name have
+        if has_name or self.is_given or os.path.exists(os.path.expanduser(self.name)):
+            return
+        import tensorflow_datasets as tfds
+
+        if self.name not in tfds.list_builders(with_community_datasets=False):  # a script may leave the version out
             raise UserError(
                 f"The model was trained on {self.name}, which is not there: give --data with where it is now."
             )

@@ -171,7 +171,7 @@ def test_a_generator_that_ignores_its_latents_has_collapsed(tmp_path):
 
 
 def test_a_generator_that_learns_too_fast_collapses(tmp_path):
-    found = watch(game(generator=5e-2, discriminator=2e-4), digits(), tmp_path / "run", 10, steps=30)
+    found = watch(game(generator=5e-2, discriminator=5e-4), digits(), tmp_path / "run", 10, steps=30)
     assert found["name"] == "mode collapse", looks(tmp_path / "run")
     assert found["advice"] == verdicts.SPREAD
 

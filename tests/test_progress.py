@@ -123,7 +123,7 @@ def test_a_file_that_gets_output_and_errors_has_them_in_their_order(tmp_path, mo
         print("first")
         raise UserError("second")
 
-    monkeypatch.setattr("kerasgan.cli.list_variants", say_and_fail)
+    monkeypatch.setattr("kerasgan.cli.list.list_variants", say_and_fail)
     with open(tmp_path / "log", "a") as out, open(tmp_path / "log", "a", buffering=1) as err:
         monkeypatch.setattr(sys, "stdout", out)
         monkeypatch.setattr(sys, "stderr", err)

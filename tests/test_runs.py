@@ -252,6 +252,8 @@ def test_a_model_says_that_its_data_moved(tmp_path):
         gone.images(2)
     write_pictures(tmp_path / "new place")
     assert len(HeldOut({"name": "photos"}, (8, 8, 1), "new place", "train").images(9)) == 6
+    with pytest.raises(UserError, match=r"^(?!The model was trained on mnist, which is not there)"):  # it has no place
+        HeldOut({"name": "mnist"}, (8, 8, 1), data_dir=str(tmp_path), split="nothing").images(2)
 
 
 def test_a_first_stage_may_move_and_be_no_other(recorded, tmp_path):
@@ -461,11 +463,15 @@ def test_a_command_ends_at_once_with_one_line(number, monkeypatch, capfd):
 
     monkeypatch.setattr("kerasgan.cli.list.list_variants", command)
     monkeypatch.setattr(os, "_exit", end)
-    before = signal.getsignal(number)
-    with pytest.raises(Ended, match="130"):
-        main(["list"])
-    assert capfd.readouterr().err == "kerasgan: interrupted.\n"
-    assert signal.getsignal(number) == before
+    usual = signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL
+    before = signal.signal(number, usual)  # a suite that runs in the background ignores Ctrl-C
+    try:
+        with pytest.raises(Ended, match="130"):
+            main(["list"])
+        assert capfd.readouterr().err == "kerasgan: interrupted.\n"
+        assert signal.getsignal(number) == usual
+    finally:
+        signal.signal(number, before)
 
 
 def test_what_is_ignored_stays_ignored(monkeypatch, capsys):
