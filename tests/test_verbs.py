@@ -159,7 +159,7 @@ def test_pictures_are_fitted_and_that_is_said_once(models, tmp_path, capsys):
     save(tmp_path / "in/1.png", wide)
     save(tmp_path / "in/2.png", wide)
     run("score", models / "judge", "in", "--by", "anomaly", "-o", "scores.npz")
-    told = "Pictures are cut to their middle and scaled to the 12x8x3 that test_verbs takes; in/1.png is 24x64x1.\n"
+    told = "Pictures are cut to their middle and scaled to the 12x8x3 that Judge takes; in/1.png is 24x64x1.\n"
     assert capsys.readouterr().err == told
     run("score", models / "judge", "in", "--by", "likelihood", "-o", "likelihoods.npz")
     np.testing.assert_array_equal(np.load("likelihoods.npz")["log_prob"], [-200.0 * 12 * 8 * 3] * 2)
@@ -184,7 +184,7 @@ def test_a_model_for_any_size_gets_pictures_as_they_are(models, tmp_path, capsys
         np.testing.assert_array_equal(read(f"out/{i}.png")[::2, ::2], pixels(1, shape, seed=i)[0])
         assert read(f"out/{i}.png").shape == (2 * shape[0], 2 * shape[1], 3)
     assert read("out/4.png").shape == (4, 6, 3)
-    assert "converted to the 2x3x3 that test_verbs takes; in/4.png is 2x3x1" in capsys.readouterr().err
+    assert "converted to the 2x3x3 that Doubler takes; in/4.png is 2x3x1" in capsys.readouterr().err
 
     run("translate", models / "doubler", "in", "-o", "grid.png")
     grid = read("grid.png")
@@ -255,7 +255,7 @@ def test_classify(models, capsys):
 
     run("classify", models / "judge", "x.npz", "-o", "classes.csv")
     out = capsys.readouterr().out
-    assert "20 pictures classified by test_verbs, written to classes.csv" in out
+    assert "20 pictures classified by Judge, written to classes.csv" in out
     for name in set(expected):
         assert f"{expected.count(name):>8}  {name}\n" in out
     with open("classes.csv", newline="") as file:
@@ -282,7 +282,7 @@ def test_score_by_likelihood_in_nats_and_bits(models, capsys):
     d = 12 * 8 * 3
     nats = [-10 * d, -200 * d, -30 * d]
     bits = [10 / np.log(2), 200 / np.log(2), 30 / np.log(2)]
-    assert "3 pictures scored by test_verbs: log_prob, nats, the higher the likelier" in out
+    assert "3 pictures scored by Judge: log_prob, nats, the higher the likelier" in out
     assert f"mean {np.mean(nats):.6g}, standard deviation {np.std(nats):.6g}, median {np.median(nats):.6g}" in out
     assert f"mean {np.mean(bits):.4f} bits per dimension" in out
     shown = [line.split()[-1] for line in out.partition("strangest")[2].splitlines() if "x.npz/" in line]
@@ -362,7 +362,7 @@ def test_every_ability_of_a_variant_has_its_command(key, tmp_path):
             "translate MODELS/vae x.npz",
             "vae has no translate: it has sample, decode, encode, reconstruct",
         ),
-        ("translate MODELS/doubler x.npz --back", "test_verbs has no translate_back: it has translate; variants"),
+        ("translate MODELS/doubler x.npz --back", "Doubler has no translate_back: it has translate; variants"),
         (
             "reconstruct MODELS/cyclegan x.npz",
             "cyclegan has no reconstruct: it has translate, translate_back; ",
