@@ -515,7 +515,12 @@ sys.exit(main(sys.argv[1:]))
 def test_a_second_ctrl_c_while_the_model_is_written_leaves_a_run_that_goes_on(tmp_path):
     write_pictures(tmp_path / "plain")
     arguments = ["train", "gan", "--data", "plain", *SMALL, "--epochs", "2", "--run", "run"]
-    done = subprocess.run([sys.executable, "-c", TWICE, *arguments], capture_output=True, text=True, timeout=300)
+
+    def as_in_a_terminal():  # a suite that runs in the background ignores Ctrl-C, and so do its processes
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+    command = [sys.executable, "-c", TWICE, *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300, preexec_fn=as_in_a_terminal)
     assert done.returncode == 130, done.stderr
     assert "saving" in done.stdout
     stopping = "Stopping after this step, and writing what there is. Again to stop at once."

@@ -11,9 +11,7 @@ from kerasgan.models import WGANGP, FAnoGAN
 
 
 def main(name="mnist", run="runs/f_anogan-mnist", epochs=22, resume=False, normal=8):
-    images, labels = data.load(name, takes="labelled").columns
-    about = {"name": str(name), "normal": normal}
-    digits = data.Batches((images[labels == normal],), "images", batch_size=64, about=about)
+    digits = data.load(name, task="one_class", normal=normal, batch_size=64)
     small = {"image_shape": digits.image_shape, "latent_dim": 64, "width": 16}
 
     def adam(rate, **betas):
