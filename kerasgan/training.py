@@ -326,11 +326,13 @@ class Prepared:
 
 def prepared(training: Training) -> Prepared:
     """Return the model of a training, and its data. Raises UserError for what cannot be trained."""
+    about = training.variant
+    cls = class_of(about.key)  # before Keras: what is wrong with its settings is said in one line
+
     import keras
 
     from kerasgan import data
 
-    about = training.variant
     keras.utils.set_random_seed(training.seed)
     keras.config.set_dtype_policy(training.precision)
     strategy = _strategy(training)
@@ -356,7 +358,7 @@ def prepared(training: Training) -> Prepared:
     filled_in = {"classes": batches.classes, **training.task_options, "total_steps": steps}
     filled_in = {name: value for name, value in filled_in.items() if name in about.arguments}
     with strategy.scope():
-        model = class_of(about.key)(image_shape=batches.image_shape, **{**filled_in, **training.arguments})
+        model = cls(image_shape=batches.image_shape, **{**filled_in, **training.arguments})
         model.compile(jit_compile=training.xla)
     return Prepared(model, batches, epochs, steps)
 

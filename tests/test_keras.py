@@ -374,3 +374,12 @@ def test_without_keras_on_tensorflow_what_needs_it_says_so_and_the_rest_works(se
     assert done.returncode == 0, done.stderr[-500:]
     said = "Keras 2, which is not installed" if setting == "TF_USE_LEGACY_KERAS" else "needs tensorflow: set the"
     assert done.stdout.count(said) == 5
+
+
+def test_training_under_another_backend_is_refused_in_one_line(tmp_path):
+    command = [sys.executable, "-m", "kerasgan.cli", "train", "dcgan", "--steps", "1"]
+    environment = {**os.environ, "KERAS_BACKEND": "jax"}
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
+    assert done.returncode == 2
+    assert done.stderr.startswith("kerasgan: Keras is set to the backend jax, and kerasgan needs tensorflow")
+    assert done.stderr.count("\n") == 1
