@@ -81,6 +81,7 @@ class GenerativeModel(keras.Model):
     smallest_batch = 1  # images that it takes to learn: 2 where dense layers are batch-normalised
     batches_per_step = 1  # minibatches that one train_step consumes
     default_steps = 1200  # train_steps to a first recognisable result on small images
+    small: dict[str, Any] = {}  # settings to be tested with, beside those that kerasgan.contract gives to all
 
     # ---- what a variant writes, or leaves as it is ---------------------------------------------------------
 

@@ -258,7 +258,7 @@ class Counted(callbacks.Film):
         self.written += 1
 
 
-def test_the_film_is_made_while_training_and_says_what_it_shows(tmp_path):
+def test_the_film_is_made_while_training_and_says_what_it_shows(tmp_path, steps_taken_eagerly):
     run = tmp_path / "run"
     callback = Counted(run, seconds=0, share=1e9)
     fit(run, 2, callback)

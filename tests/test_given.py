@@ -86,7 +86,7 @@ def test_what_a_model_does_not_take_is_refused_in_one_line(wrong, kind):
 @pytest.mark.filterwarnings("ignore:Your input ran out of data")  # Keras' own, of any generator
 @pytest.mark.parametrize("kind", [arrays, dataset, sequence, generator, of_unknown_shape], ids=lambda k: k.__name__)
 @pytest.mark.parametrize("dtype", [np.int64, np.uint8])
-def test_labels_of_any_whole_number_type_train(kind, dtype):
+def test_labels_of_any_whole_number_type_train(kind, dtype, steps_taken_eagerly):
     model = small_model("sgan")
     given, options = kind(IMAGES.astype(np.float64), LABELS.astype(dtype))
     model.fit(*given, verbose=0, **options)

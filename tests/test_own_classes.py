@@ -59,7 +59,7 @@ def trained(model, run):
         ("GAN", {"image_shape": SHAPE, "latent_dim": 4, "width": 8}),
     ],
 )
-def test_a_run_of_a_class_of_a_script(cls, arguments, tmp_path, monkeypatch):
+def test_a_run_of_a_class_of_a_script(cls, arguments, tmp_path, monkeypatch, steps_taken_eagerly):
     here = script("__main__", monkeypatch, file="/somewhere/my_script.py")
     model = trained(getattr(here, cls)(**arguments), tmp_path / "run")
     restored = kerasgan.restore(tmp_path / "run")

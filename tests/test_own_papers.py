@@ -1,5 +1,6 @@
 """A paper of a user's own: in a file, or in an installed package."""
 
+import os
 import re
 import sys
 from importlib.metadata import EntryPoint
@@ -12,6 +13,7 @@ from PIL import Image
 import kerasgan
 from kerasgan import variants
 from kerasgan.cli import main
+from kerasgan.contract import small
 from kerasgan.errors import UserError
 
 README = Path(__file__).parents[1] / "README.md"
@@ -138,3 +140,38 @@ def test_noise_takes_the_shape_of_a_tensor():
     import tensorflow as tf
 
     assert tf.function(lambda x: noise.normal(tf.shape(x)))(tf.zeros((5, 6))).shape == (5, 6)
+
+
+@pytest.fixture
+def own_settings_of_pytest(monkeypatch):
+    """What a check does to its process is undone."""
+    for name in ("PYTEST_ADDOPTS", "PYTEST_PLUGINS", "PYTEST_DISABLE_PLUGIN_AUTOLOAD"):
+        monkeypatch.setenv(name, os.environ.get(name, ""))
+    monkeypatch.setattr(small, "GIVEN", {})
+
+
+def test_promises_are_checked_by_name(my_gan, own_settings_of_pytest, capfd):
+    Path("pytest.ini").write_text("[pytest]\naddopts = --no-such-option\n")  # the user's own tests are not asked
+    assert main(["check", "./my_gan.py", "--only", "own weights", "--penalty", "5"]) == 0
+    said = capfd.readouterr().out.splitlines()
+    assert said[0] == "DRAGAN(latent_dim=4, width=4, penalty=5.0) on images of 12x10x1 promises:"
+    assert said[1] == "  green a player moves its own weights and no others"
+    assert re.fullmatch(r"1 of 1 promises hold; \d+ s\.", said[-1])
+
+
+def test_a_promise_that_does_not_hold_is_red_and_says_what_to_look_at(my_gan, own_settings_of_pytest, capfd):
+    code = Path("my_gan.py").read_text()
+    wrong = "deviation = tf.math.reduce_std(x)"  # of a replica's share
+    Path("my_gan.py").write_text(re.sub(r"pixels = in_global_batch.*?deviation = [^\n]*", wrong, code, flags=re.DOTALL))
+    assert main(["check", "./my_gan.py", "--only", "train as one"]) == 1
+    said = capfd.readouterr().out
+    assert re.search(r"^  red   two devices train as one\n        AssertionError: \S+ changes otherwise on two devices than on one", said, re.MULTILINE)
+    assert "Take statistics of a batch with in_global_batch" in said
+    assert re.search(r"^0 of 1 promises hold; \d+ s\.$", said, re.MULTILINE)
+
+
+def test_a_promise_that_there_is_not_is_one_line(my_gan, own_settings_of_pytest, capfd):
+    assert main(["check", "./my_gan.py", "--only", "two devises"]) == 2
+    assert re.search("no promise with 'two devises' in its name: leave out --only", capfd.readouterr().err)
+    assert main(["check", "./your_gan.py"]) == 2
+    assert "There is no file your_gan.py" in capfd.readouterr().err

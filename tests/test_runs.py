@@ -172,7 +172,7 @@ def test_a_run_is_named_after_the_whole_name_of_its_data(data, run):
 # ---- data that moved ------------------------------------------------------------------------------------------------
 
 
-def test_a_run_is_resumed_wherever_its_data_is(tmp_path, monkeypatch, capfd):
+def test_a_run_is_resumed_wherever_its_data_is(tmp_path, monkeypatch, capfd, steps_taken_eagerly):
     write_pictures(tmp_path / "plain")
     write_pictures(tmp_path / "other", seed=1)
     run = str(tmp_path / "run")

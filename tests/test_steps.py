@@ -157,14 +157,14 @@ def test_cyclegan_losses_against_numpy(monkeypatch):
     assert found["translators"] == [pytest.approx(adversarial + 10 * cycle + 5 * identity, rel=1e-4)]
 
 
-def test_cyclegan_shows_the_discriminators_older_fakes():
+def test_cyclegan_shows_the_discriminators_older_fakes(steps_taken_eagerly):
     model = small_model("cyclegan")
     model.fit(small_batches("cyclegan", batch_size=8, examples=64), epochs=1, verbose=0)
     assert int(model.pool_x.filled.numpy()) == int(model.pool_y.filled.numpy()) == 50
     assert np.abs(model.pool_x.images.numpy()).max() > 0
 
 
-def test_cyclegan_learning_rate_falls_to_zero():
+def test_cyclegan_learning_rate_falls_to_zero(steps_taken_eagerly):
     model = small_model("cyclegan")  # of 8 steps in all
     rates = []
     rate = keras.callbacks.LambdaCallback(

@@ -212,7 +212,7 @@ def train(*arguments):
     assert main(["train", "vae", *small, *map(str, arguments)]) == 0
 
 
-def test_train_writes_histograms_and_projects_what_is_held_out(tmp_path, capsys):
+def test_train_writes_histograms_and_projects_what_is_held_out(tmp_path, capsys, steps_taken_eagerly):
     for split, n in (("train", 520), ("test", 20)):
         for name in ("a", "b"):
             (tmp_path / f"photos/{split}/{name}").mkdir(parents=True)

@@ -1,4 +1,4 @@
-"""kerasgan list | train | film | tensorboard | generate | explore | evaluate | card; and a command for each verb.
+"""kerasgan list | train | check | film | tensorboard | generate | explore | evaluate | card; and one for each verb.
 
 Nothing here imports TensorFlow before it has to train or use a model: help, lists and mistakes are answered at once.
 """
@@ -15,10 +15,9 @@ import sys
 import threading
 
 from kerasgan import __version__
-from kerasgan.cli import card, evaluate, explore, film, generate, tensorboard, verbs
+from kerasgan.cli import card, check, evaluate, explore, film, generate, tensorboard, train, verbs
 from kerasgan.cli import list as list_
 from kerasgan.cli.options import Parser, tensorflow
-from kerasgan.cli.train import add_options, train
 from kerasgan.errors import UserError, one_line
 from kerasgan.models import CLASSES
 from kerasgan.variants import is_file, others, variant
@@ -114,16 +113,21 @@ def parser(arguments: list[str]) -> Parser:
 
     list_.add_options(commands.add_parser("list", help="what can be trained, and what is trained"))
 
-    command = commands.add_parser("train", help="train a variant on images")
-    variants = command.add_subparsers(dest="variant", required=True, metavar="VARIANT", parser_class=Parser)
-    files = [argument for argument in arguments[1:2] if arguments[0] == "train" and is_file(argument)]
-    for key in [*CLASSES, *others(), *files]:
-        one = variants.add_parser(key, help=f"see kerasgan train {key} --help", argument_default=argparse.SUPPRESS)
-        if key in arguments:
-            if key not in CLASSES:
-                tensorflow()  # which the variant imports, without its notes
-            add_options(one, variant(key))
-        one.set_defaults(command=train)
+    for name, help_, add_options, run in (
+        ("train", "train a variant on images", train.add_options, train.train),
+        ("check", "test what every variant promises", check.add_options, check.check),
+    ):
+        command = commands.add_parser(name, help=help_)
+        variants = command.add_subparsers(dest="variant", required=True, metavar="VARIANT", parser_class=Parser)
+        files = [argument for argument in arguments[1:2] if arguments[0] == name and is_file(argument)]
+        for key in [*CLASSES, *others(), *files]:
+            see = f"see kerasgan {name} {key} --help"
+            one = variants.add_parser(key, help=see, argument_default=argparse.SUPPRESS)
+            if key in arguments:
+                if key not in CLASSES:
+                    tensorflow()  # which the variant imports, without its notes
+                add_options(one, variant(key))
+            one.set_defaults(command=run)
 
     film.add_options(commands.add_parser("film", help="show how a run learnt"))
     tensorboard.add_options(commands.add_parser("tensorboard", help="open a run, or several, in TensorBoard"))

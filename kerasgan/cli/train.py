@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+from collections.abc import Mapping
 from pathlib import Path
 
 from kerasgan import run_folder, tasks, training
@@ -63,6 +64,11 @@ def add_options(command, variant):
     training.add_argument("--precision", choices=PRECISIONS, help="what networks compute in (float32)")
     training.add_argument("--devices", type=devices, help="how many GPUs, or all (1)")
     training.add_argument("--xla", action="store_true", help="compile the step with XLA")
+    add_model_options(command, variant, shown=dict.fromkeys(FILLED_IN, "from the data and --epochs"))
+
+
+def add_model_options(command, variant, shown: Mapping[str, str]):
+    """Offer the arguments of a variant's constructor. shown: what help says of some in place of their default"""
     model = command.add_argument_group(variant.name)
     for name, default in variant.arguments.items():
         if name == "image_shape" or name in offered(variant):
@@ -70,9 +76,8 @@ def add_options(command, variant):
         given = {"type": positive if isinstance(default, int) else type(default), "metavar": name.upper()}
         if isinstance(default, bool):
             given = {"action": argparse.BooleanOptionalAction}
-        shown = "from the data and --epochs" if name in FILLED_IN else default
-        option = f"--{name.replace('_', '-')}"
-        model.add_argument(option, dest=f"model.{name}", help=f"{variant.help[name]} ({shown})", **given)
+        option, meaning = f"--{name.replace('_', '-')}", f"{variant.help[name]} ({shown.get(name, default)})"
+        model.add_argument(option, dest=f"model.{name}", help=meaning, **given)
 
 
 def _folder(text):

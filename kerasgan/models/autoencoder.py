@@ -28,6 +28,7 @@ class Autoencoder(GenerativeModel):
     reports = {"loss": "autoencoder", "squared_error": "autoencoder"}
     batch_size = 100
     default_steps = 2000
+    small = {"width": 16}
 
     def __init__(
         self,

@@ -30,6 +30,7 @@ class CGAN(LabelledModel):
     batch_size = 100
     smallest_batch = 2
     default_steps = 4000
+    small = {"width": 8}
 
     def __init__(
         self,

@@ -31,6 +31,7 @@ class ContextEncoder(GenerativeModel):
     reports = {"reconstruction": "generator", "adversarial": "generator", "d_loss": "discriminator"}
     batch_size = 64
     default_steps = 1200
+    small = {"overlap": 2}
 
     def __init__(
         self,

@@ -33,6 +33,7 @@ class CycleGAN(GenerativeModel):
     }
     batch_size = 1
     default_steps = 4000
+    small = {"blocks": 1}
 
     def __init__(
         self,

@@ -26,6 +26,7 @@ class DenoisingAutoencoder(GenerativeModel):
     reports = {"loss": "autoencoder"}
     batch_size = 100
     default_steps = 2000
+    small = {"width": 8}
 
     def __init__(
         self,

@@ -24,6 +24,7 @@ class GAN(GenerativeModel):
     reports = {"d_loss": "discriminator", "g_loss": "generator"}
     batch_size = 100
     default_steps = 4000
+    small = {"width": 8}
 
     def __init__(
         self,

@@ -27,6 +27,7 @@ class ProjectionGAN(LabelledModel):
     judges_in = "scores"
     batch_size = 64
     default_steps = 1500
+    small = {"n_dis": 2}
 
     def __init__(
         self,

@@ -36,6 +36,7 @@ class RealNVP(GenerativeModel):
     reports = {"bits_per_dim": "flow"}
     batch_size = 64
     default_steps = 2000
+    small = {"couplings": 1, "blocks": 1, "total_steps": 100}
 
     def __init__(
         self,
@@ -203,7 +204,8 @@ class Coupling(layers.Layer):
 
     def call(self, x, training=False):
         """Return y and the terms of log |det dy/dx|, one for each number of an image."""
-        s, t = self.scale_and_translation(x)
+        # While training as it is: XLA would compile anew for each batch that reaches the gradient of a traced function.
+        s, t = self.computed(x) if training else self.scale_and_translation(x)
         y = x * tf.exp(s) + t
         mean, variance = self.moments(y) if training else (self.moving_mean, self.moving_variance)
         deviation = tf.sqrt(variance)
@@ -217,6 +219,9 @@ class Coupling(layers.Layer):
 
     @tf.function(autograph=False, reduce_retracing=True)  # traced once for both directions
     def scale_and_translation(self, x):
+        return self.computed(x)
+
+    def computed(self, x):
         s, t = tf.split(self.network(self.mask * x), 2, axis=-1)
         return self.scale * tf.tanh(s) * (1 - self.mask), t
 

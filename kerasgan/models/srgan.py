@@ -37,6 +37,7 @@ class SRGAN(GenerativeModel):
     reports = {"content": "generator", "adversarial": "generator", "d_loss": "discriminator"}
     batch_size = 16
     default_steps = 400
+    small = {"scale": 4, "blocks": 1}
 
     def __init__(
         self,

@@ -29,6 +29,7 @@ class SRResNet(GenerativeModel):
     reports = {"loss": "generator"}
     batch_size = 16
     default_steps = 800
+    small = {"scale": 4, "blocks": 1}
 
     def __init__(self, image_shape: tuple = (96, 96, 3), scale: int = 4, width: int = 64, blocks: int = 16, **kwargs):
         super().__init__(**kwargs)

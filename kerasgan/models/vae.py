@@ -25,6 +25,7 @@ class VAE(GenerativeModel):
     reports = {"loss": "autoencoder", "distortion": "autoencoder", "rate": "autoencoder"}
     batch_size = 100
     default_steps = 3000
+    small = {"width": 8}
 
     def __init__(
         self,

@@ -26,6 +26,7 @@ class WGANGP(GenerativeModel):
     judges_in = "scores"
     batch_size = 64
     default_steps = 600
+    small = {"n_critic": 2}
 
     def __init__(
         self,

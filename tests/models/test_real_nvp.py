@@ -12,6 +12,8 @@ import kerasgan
 from kerasgan.models import RealNVP
 from kerasgan.models.real_nvp import checkerboard, halved_channels, shapes_of_scales
 
+pytestmark = pytest.mark.usefixtures("steps_taken_eagerly")  # a flow is a large graph, and is asked once or twice
+
 
 def flow(shape=(8, 8, 1), random=True, **settings):
     """A small flow, by default with weights that make it far from the identity."""

@@ -17,6 +17,7 @@ from conftest import (
     values,
 )
 
+from kerasgan.contract.small import GIVEN
 from kerasgan.models import SRGAN
 from kerasgan.models.srgan import discriminator, feature_network, in_three_channels, vgg19
 
@@ -105,7 +106,7 @@ def test_feature_network_is_frozen_and_no_part_of_the_model():
 def test_without_its_features_a_file_still_enlarges_but_does_not_train(tmp_path, monkeypatch):
     features = tmp_path / "features.keras"
     shutil.copy(FEATURES, features)
-    monkeypatch.setitem(SMALL, "srgan", {**SMALL["srgan"], "features": str(features)})
+    monkeypatch.setitem(GIVEN, "srgan", {"features": str(features)})
     model, batches = small_model("srgan", run_eagerly=True), small_batches("srgan")
     model.fit(batches, steps_per_epoch=2, verbose=0)
     model.save(tmp_path / "model.keras")
