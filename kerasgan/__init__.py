@@ -22,6 +22,7 @@ if TYPE_CHECKING:
         models,
     )
     from kerasgan.callbacks.checkpoints import restore
+    from kerasgan.installed import versions
     from kerasgan.model import GenerativeModel
     from kerasgan.notebook import show
     from kerasgan.saved_model import load
@@ -48,23 +49,6 @@ _SUBMODULES = (
 )
 
 
-def versions() -> dict[str, str]:
-    """Return the versions that a result depends on."""
-    import platform
-
-    import keras
-    import numpy
-    import tensorflow as tf
-
-    return {
-        "kerasgan": __version__,
-        "keras": keras.__version__,
-        "tensorflow": tf.__version__,
-        "numpy": numpy.__version__,
-        "python": platform.python_version(),
-    }
-
-
 def __getattr__(name):
     """Import a part when it is first asked for: TensorFlow takes seconds, and `kerasgan list` does not need it."""
     if name in _SUBMODULES:
@@ -77,6 +61,8 @@ def __getattr__(name):
         return importlib.import_module("kerasgan.callbacks.checkpoints").restore
     if name == "show":
         return importlib.import_module("kerasgan.notebook").show
+    if name == "versions":
+        return importlib.import_module("kerasgan.installed").versions
     raise AttributeError(f"module 'kerasgan' has no attribute {name!r}")
 
 

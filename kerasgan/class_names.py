@@ -65,8 +65,7 @@ def numbers_of_model(about: dict[str, Any], labels: int | str | Iterable[int | s
 
     Raises UserError for a class that it does not know.
     """
-    names = of_model(about)
-    classes = range(about["hyperparameters"].get("classes", len(names)))
+    names, classes = of_model(about), all_of_model(about)
     who = f"{about['variant']} knows no class"
     return [number(label, names, classes, who) for label in listed(labels, names)]
 
@@ -74,6 +73,22 @@ def numbers_of_model(about: dict[str, Any], labels: int | str | Iterable[int | s
 def of_model(about: dict[str, Any]) -> list[str]:
     """Return the names of the classes that a model with this kerasgan.json learnt, in their order; none if unnamed."""
     return about.get("data", {}).get("class_names") or []
+
+
+def count_of_model(about: dict[str, Any]) -> int | None:
+    """Return how many classes a model with this kerasgan.json has; None if it does not say."""
+    # Models of earlier versions say it among the arguments of their constructor alone, if that takes their number.
+    return about.get("classes") or about["hyperparameters"].get("classes") or len(of_model(about)) or None
+
+
+def all_of_model(about: dict[str, Any]) -> range:
+    """Return the numbers of all classes of a model with this kerasgan.json. Raises UserError if it does not say it."""
+    if (count := count_of_model(about)) is None:
+        raise UserError(
+            f"{about['variant']} does not say how many classes it has: set self.classes in the constructor of its "
+            "class, and export it again."
+        )
+    return range(count)
 
 
 def asked(about: dict[str, Any], numbers: Iterable[int]) -> Iterable[int] | list[str]:

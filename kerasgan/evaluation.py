@@ -154,7 +154,7 @@ class _Reference:
 
 
 def _label_accuracy(model, network, n):
-    labels = np.arange(n, dtype=np.int32) % model.about["hyperparameters"]["classes"]
+    labels = np.arange(n, dtype=np.int32) % len(class_names.all_of_model(model.about))
     logits = network.classify(model.sample_labelled(labels=class_names.asked(model.about, labels), seed=0))
     return Measure("label accuracy", metrics.accuracy(logits, labels), "higher", n)
 

@@ -25,7 +25,7 @@ from kerasgan.errors import UserError
 from kerasgan.held_out import HeldOut
 from kerasgan.latent import Projection
 from kerasgan.pictures import Film, Picture, enlarged, table
-from kerasgan.points import Latents, Point, check, point, usual
+from kerasgan.points import Latents, Point, check, counted, point, usual
 
 COLUMNS = 10  # pictures from one latent to the next, in a strip
 FRAMES = 24  # likewise, in a film
@@ -371,11 +371,6 @@ def decibel(error: float) -> str:
     return f"{-10 * math.log10(error):.1f} dB" if error else "exact"
 
 
-def counted(n: int, what: str) -> str:
-    """Return a number of things: 1 picture, 2 pictures."""
-    return f"{n} {what}{'' if n == 1 else 's'}"
-
-
 # ---- where the ways start -------------------------------------------------------------------------------------------
 
 
@@ -416,7 +411,7 @@ class _Search:
         labels = [label]
         if decode.label is not None and label is None:
             names = class_names.of_model(model.about)
-            labels = [class_names.name_of(n, names) for n in range(model.about["hyperparameters"]["classes"])]
+            labels = [class_names.name_of(n, names) for n in class_names.all_of_model(model.about)]
         self.decoders = [latent.Decoder(model, label) for label in labels]
         self.candidates = np.empty((0, decode.latent_dim), np.float32)
         if "sample" in model.about["verbs"]:

@@ -16,6 +16,7 @@ from PIL import Image
 from kerasgan import run_folder
 from kerasgan.errors import UserError, one_line
 from kerasgan.models import CLASSES
+from kerasgan.paths import expanded
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -48,7 +49,7 @@ def scene(run: str | os.PathLike) -> Scene:
 
     Raises UserError for a folder that is no run, or a run that has no epoch behind it.
     """
-    record, run = run_folder.read(run), Path(run)
+    record, run = run_folder.read(run), expanded(run)
     rows, found = _rows(run / "history.csv"), snapshots(run)
     epochs = _shown(rows, found)
     if not set(epochs) & set(rows):
@@ -69,12 +70,12 @@ def scene(run: str | os.PathLike) -> Scene:
 
 def snapshots(run: str | os.PathLike) -> dict[int, Path]:
     """Return the pictures that Snapshots wrote, by the epoch that they show."""
-    return {int(path.stem): path for path in (Path(run) / "snapshots").glob("[0-9]*.png") if path.stem.isdecimal()}
+    return {int(path.stem): path for path in (expanded(run) / "snapshots").glob("[0-9]*.png") if path.stem.isdecimal()}
 
 
 def has_begun(run: str | os.PathLike) -> bool:
     """Return whether a run has an epoch behind it that a film could show."""
-    rows = _rows(Path(run) / "history.csv")
+    rows = _rows(expanded(run) / "history.csv")
     return bool(set(_shown(rows, snapshots(run))) & set(rows))
 
 
@@ -106,12 +107,15 @@ class _Stage:
         from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.figure import Figure
 
+        from kerasgan import fonts
+
         self.scene = scene
         factor = min(_WIDTH / size[0], _HEIGHT / size[1])
         self.size = [max(1, round(side * factor)) for side in size]
         self.enlarged = [side * math.ceil(factor) for side in size]
         picture_width = max(self.size[0], _WIDTH // 2)  # the title and the caption need some
-        lines = textwrap.wrap(scene.caption, picture_width // 7)
+        families, (title, caption) = fonts.fitting([scene.title, scene.caption])
+        lines = textwrap.wrap(caption, picture_width // 7)
         below = max(_BELOW, _LINE * (len(lines) + 1))
         panels = max(self.size[1], _SHORTEST_PANEL * len(scene.losses))
         width = _GAP + picture_width + _LEFT + _CURVES + _GAP
@@ -120,10 +124,11 @@ class _Stage:
         self.figure = Figure((self.width / _DPI, self.height / _DPI), dpi=_DPI)
         self.canvas = FigureCanvasAgg(self.figure)
         room = (width - _WHEN) // 9  # letters
-        title = scene.title if len(scene.title) <= room else f"{scene.title[: room - 3]}..."
-        self._write(_GAP, _TITLE // 2, title, fontsize=12, va="center")
+        title = title if len(title) <= room else f"{title[: room - 3]}..."
+        self._write(_GAP, _TITLE // 2, title, fontsize=12, va="center", fontfamily=families)
         caption_top = _TITLE + self.size[1] + _LINE // 2
-        self._write(_GAP, caption_top, "\n".join(lines), fontsize=9, va="top", linespacing=1.3)
+        caption = "\n".join(lines)
+        self._write(_GAP, caption_top, caption, fontsize=9, va="top", linespacing=1.3, fontfamily=families)
         left = _GAP + picture_width + _LEFT
         self.when = self._write(left + _CURVES, _TITLE // 2, "", fontsize=12, va="center", ha="right", animated=True)
         self.curves = [

@@ -7,11 +7,17 @@ from typing import TYPE_CHECKING, Any
 
 from kerasgan import class_names, tasks
 from kerasgan.errors import UserError
+from kerasgan.paths import expanded
 
 if TYPE_CHECKING:
     import numpy as np
 
     from kerasgan import data, metrics
+
+
+def is_found_by_name(about: dict[str, Any]) -> bool:
+    """Return whether data, the `data` in kerasgan.json, is found by its name wherever one is, and not at a place."""
+    return about.get("name") == "digits" or "version" in about  # as data sets of tensorflow-datasets have
 
 
 class HeldOut:
@@ -103,8 +109,7 @@ class HeldOut:
         return [images.to_uint8(side).numpy() for side in batches.first(min(n, batches.examples))]
 
     def _check_that_it_is_there(self):
-        has_name = self.name == "digits" or "version" in self.trained_on  # as data sets with a name have
-        if has_name or self.is_given or os.path.exists(os.path.expanduser(self.name)):
+        if self.is_given or is_found_by_name(self.trained_on) or os.path.exists(expanded(self.name)):
             return
         import tensorflow_datasets as tfds
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 
 import imageio_ffmpeg
 import numpy as np
 import tensorflow as tf
 from PIL import Image
+
+from kerasgan.paths import expanded
 
 
 def to_uint8(x: tf.Tensor) -> tf.Tensor:
@@ -53,7 +54,8 @@ def to_pil(picture: np.ndarray) -> Image.Image:
 
 def write_png(path: str | os.PathLike, picture: np.ndarray) -> None:
     """Write uint8 picture[height, width, 1 or 3 or 4], whole or not at all."""
-    part = Path(path).with_suffix(".part")
+    path = expanded(path)
+    part = path.with_suffix(".part")
     to_pil(picture).save(part, format="PNG")
     os.replace(part, path)
 
@@ -71,7 +73,8 @@ def write_gif(path: str | os.PathLike, pictures: list[np.ndarray], seconds: floa
     colours = _palette(frames)
     frames = [frame.quantize(palette=colours, dither=Image.Dither.NONE) for frame in frames]
     each = _milliseconds(frames, seconds)
-    part = Path(path).with_suffix(".part")
+    path = expanded(path)
+    part = path.with_suffix(".part")
     durations = [each] * (len(frames) - 1) + [each + int(1000 * hold)]
     frames[0].save(part, format="GIF", save_all=True, append_images=frames[1:], duration=durations, loop=0)
     os.replace(part, path)
@@ -86,7 +89,8 @@ def write_mp4(path: str | os.PathLike, pictures: list[np.ndarray], seconds: floa
     frames = [np.asarray(to_pil(picture).convert("RGB")) for picture in pictures]
     height, width = frames[0].shape[:2]
     frames = [np.pad(frame, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge") for frame in frames]
-    part = Path(path).with_suffix(".part")
+    path = expanded(path)
+    part = path.with_suffix(".part")
     film = imageio_ffmpeg.write_frames(
         str(part.absolute()),  # ffmpeg takes -x for an option, and a: for a protocol
         frames[0].shape[1::-1],

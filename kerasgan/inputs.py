@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kerasgan.errors import UserError, one_line
+from kerasgan.paths import expanded
 
 if TYPE_CHECKING:
     import numpy as np
@@ -36,7 +37,7 @@ class Picture:
 def check(given: list[str]) -> None:
     """Raise UserError for a file or folder that is not there. It does not need TensorFlow."""
     for name in given:
-        if not os.path.exists(os.path.expanduser(name)) and not _names_data(name):
+        if not os.path.exists(expanded(name)) and not _names_data(name):
             raise UserError(f"There is no {name}: give a picture, a folder of them, an .npz with images, or digits.")
 
 
@@ -107,15 +108,15 @@ def _complete(value_ranges, found):
 
 
 def _pictures(name, image_shape, data_dir, split, value_ranges):
-    from PIL import Image
 
     from kerasgan import data
     from kerasgan.data.files import decoded, pictures_below
     from kerasgan.data.sources import is_npz
+    from kerasgan.images import to_pil
 
     height, width, channels = image_shape
     size = (height, width) if height else None
-    path = Path(os.path.expanduser(name))
+    path = expanded(name)
     read = partial(decoded, value_ranges=value_ranges)
     if path.is_dir():
         files = pictures_below(path)
@@ -131,7 +132,7 @@ def _pictures(name, image_shape, data_dir, split, value_ranges):
     file = path if path.exists() else None
 
     def image(i):
-        return Image.fromarray(images[i][..., 0] if images.shape[-1] == 1 else images[i])
+        return to_pil(images[i])
 
     return [
         Picture(f"{name}/{i:05d}", file, Path(f"{path.stem}-{i:05d}.png"), partial(image, i))

@@ -7,9 +7,9 @@ import importlib.util
 import json
 import os
 import sys
-from pathlib import Path
 
 from kerasgan.errors import UserError
+from kerasgan.paths import expanded
 
 PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")  # dtype policies that networks can compute in
 NEED_KERAS = ("callbacks", "data.given", "evaluation", "layers", "metrics", "model", "models.")
@@ -49,9 +49,9 @@ def _backend():
         return loaded.config.backend()
     if named := os.environ.get("KERAS_BACKEND"):
         return named
-    home = os.environ.get("KERAS_HOME") or Path("~").expanduser() / ".keras"
+    home = os.environ.get("KERAS_HOME") or "~/.keras"
     try:
-        settings = json.loads((Path(home).expanduser() / "keras.json").read_text())
+        settings = json.loads((expanded(home) / "keras.json").read_text())
     except (OSError, ValueError):  # Keras takes its defaults then
         settings = {}
     return settings.get("backend", "tensorflow")

@@ -1,8 +1,12 @@
-"""Loss terms that need a tape of their own or more than one line. One-line losses stand in each train_step."""
+"""Loss terms that need a tape of their own or more than one line, and what their logits mean.
+
+One-line losses stand in each train_step.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import keras
 import tensorflow as tf
@@ -14,6 +18,27 @@ from kerasgan.layers import BatchNormalization, GroupNormalization, LayerNormali
 def logistic(logits: tf.Tensor, real: bool) -> tf.Tensor:
     """Return the batch mean of -log D if `real`, else of -log(1 - D), where D = sigmoid(logits). Nats."""
     return tf.reduce_mean(tf.nn.softplus(-logits if real else logits))
+
+
+def probabilities_of_real(discriminator: Callable, x: Any, fake: Any) -> tuple[tf.Tensor, tf.Tensor]:
+    """Return D(x) and D(fake), the probabilities that logistic() teaches: float32[n, ..., 1] in [0, 1].
+
+    discriminator: returns logits float32[n, 1] of images, or float32[n, rows, columns, 1] of their patches
+    x, fake: what it takes, real and made: images, or images with their labels
+
+    Raises UserError for other outputs, such as one logit for each class.
+    """
+    both = discriminator(x), discriminator(fake)
+    for logits in both:
+        if not tf.is_tensor(logits) or logits.shape[-1] != 1:
+            found = logits.shape if tf.is_tensor(logits) else f"{len(logits)} outputs"
+            raise UserError(
+                f"D(x) is taken of a discriminator with one logit for each image or patch, [n, ..., 1]; this one "
+                f"returns {found}. Give the class of your model a judge() that says how it tells real images from fake "
+                "ones, or one that returns None."
+            )
+    real, made = both
+    return tf.sigmoid(real), tf.sigmoid(made)
 
 
 def gradient_norms(critic: Callable, x: tf.Tensor, training: bool) -> tf.Tensor:

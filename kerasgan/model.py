@@ -16,14 +16,13 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-import kerasgan
 from kerasgan import images, own_classes, progress, saved_model
 from kerasgan.data import given
 from kerasgan.data.batches import Batches
 from kerasgan.errors import UserError, nearest
+from kerasgan.installed import versions
 from kerasgan.keras_settings import PRECISIONS
 from kerasgan.layers import Noise
-from kerasgan.models import CLASSES
 
 # TensorFlow 2.21's dependency optimizer opens a race in a step that moves a weight twice (two critic steps): now and
 # then a gradient is computed with a weight that has already moved, and no two runs are alike. test_contract.py sees it.
@@ -159,8 +158,8 @@ class GenerativeModel(keras.Model):
     def __init_subclass__(cls, **kwargs):
         super().__init_subclass__(**kwargs)
         # Whoever names a class of his own like one of the variants does not get it for theirs out of a .keras file.
-        taken = own_classes.variant(cls) is None and cls.__name__ in CLASSES.values()
-        keras.saving.register_keras_serializable(cls.__module__ if taken else "kerasgan")(cls)
+        package = "kerasgan" if own_classes.variant(cls) else "kerasgan.own"
+        keras.saving.register_keras_serializable(package)(cls)
         if "__init__" in vars(cls):
             cls.__init__ = _with_plain_values(cls.__init__)
 
@@ -544,6 +543,7 @@ class GenerativeModel(keras.Model):
             **own_classes.named(type(self)),
             "paper": self.paper,
             "hyperparameters": self._plain_hyperparameters(),
+            **self._count_of_classes(),
             "optimizers": {name: _described(o) for name, o in self.optimizers.items()},
             "precision": self.dtype_policy.name,
             "steps": int(self.step.numpy()),
@@ -553,8 +553,12 @@ class GenerativeModel(keras.Model):
                 "in_and_out": "uint8 NHWC, 0 to 255",
                 "inside": "float32 in [-1, 1]",
             },
-            "versions": kerasgan.versions(),
+            "versions": versions(),
         }
+
+    def _count_of_classes(self):
+        """Return {"classes": their number} of a model that takes labels, which a constructor may fix; else {}."""
+        return {"classes": int(self.classes)} if self.takes.endswith("labelled") and hasattr(self, "classes") else {}
 
     # ---- checks --------------------------------------------------------------------------------------------
 
@@ -629,8 +633,11 @@ class GenerativeModel(keras.Model):
         source = self._source_shape()
         if batches.source_shape != source:
             raise UserError(f"{name} makes {shape} of images of {source}; the data has {batches.source_shape}.")
-        if self.takes.endswith("labelled") and batches.classes > self.classes:
-            raise UserError(f"{name} was built for {self.classes} classes; the data has {batches.classes}.")
+        if self.takes.endswith("labelled"):
+            if not (known := self._count_of_classes()):
+                raise UserError(f"{name} takes labels: set self.classes, their number, in its constructor.")
+            if batches.classes > known["classes"]:
+                raise UserError(f"{name} was built for {known['classes']} classes; the data has {batches.classes}.")
         self._wanted().check_size(batches.batch_size * self.batches_per_step)
 
 

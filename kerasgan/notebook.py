@@ -110,7 +110,7 @@ def samples(model: LoadedModel) -> Picture | None:
     """Return samples of a model; None if it makes none, or so slowly that nobody would wait for it unasked."""
     variant, verbs, arguments = (model.about.get(part, {}) for part in ("variant", "verbs", "hyperparameters"))
     if "sample_labelled" in verbs:
-        rows = min(arguments["classes"], 10)
+        rows = min(len(class_names.all_of_model(model.about)), 10)
         its = class_names.asked(model.about, np.repeat(np.arange(rows), COLUMNS))
         made = model.sample_labelled(labels=its, seed=0)
         names = class_names.of_model(model.about)

@@ -1,4 +1,4 @@
-"""How a run names the class of its model, and finds it: a variant by its name, a user's own by where it is from."""
+"""How a run names the class of its model, a variant by its name, a user's own by where it is from, and finds it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from kerasgan import models
 from kerasgan.errors import UserError
 
 
@@ -29,15 +28,11 @@ def named(cls: type) -> dict[str, Any]:
 
 
 def find(run: str | os.PathLike, record: dict[str, Any], base: type) -> type:
-    """Return the class of a run's model, which derives from `base`.
+    """Return the class of a user's own that a run's model has, which derives from `base`.
 
-    A user's own is looked for among those that are defined: first in the script that it was in, be that run or
-    imported now, and then wherever one has its name. Raises UserError if there is none, or if several have it.
+    It is looked for among those that are defined: first in the script that it was in, be that run or imported now, and
+    then wherever one has its name. Raises UserError if there is none, or if several have it.
     """
-    if "class" not in record:
-        if record["variant"] not in models.CLASSES:
-            raise UserError(f"{run} was trained by {record['variant']}, which is no variant of this kerasgan.")
-        return models.MODELS[record["variant"]]
     about = record["class"]
     same_name = [cls for cls in _own(base) if cls.__qualname__ == about["name"]]
     candidates = [cls for cls in same_name if _place(**named(cls)["class"]) == _place(**about)] or same_name

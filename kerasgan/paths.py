@@ -1,4 +1,4 @@
-"""Names that others can use: TensorFlow, and a shell. Nothing here imports TensorFlow."""
+"""Paths that users give, and names that others can use: TensorFlow, and a shell. Nothing here imports TensorFlow."""
 
 from __future__ import annotations
 
@@ -13,6 +13,14 @@ from pathlib import Path
 from kerasgan.errors import UserError
 
 _PATTERNS = set("*?[\\") - {os.sep}  # TensorFlow looks for files by patterns, and takes a name with these for one
+
+
+def expanded(path: str | os.PathLike) -> Path:
+    """Return a path that a user gave, with the home folder in place of ~ or ~name at its beginning.
+
+    One that begins with ~ and is nobody's home is the name of a file or a folder, and is left as it is.
+    """
+    return Path(os.path.expanduser(path))  # pathlib's raises where it knows no such user
 
 
 def for_tensorflow(path: str | os.PathLike) -> str:

@@ -17,6 +17,7 @@ import numpy as np
 from PIL import Image
 
 from kerasgan.errors import UserError, one_line
+from kerasgan.paths import expanded
 
 SIDE = 56  # pixels that a cell has at least: what is smaller is enlarged a whole number of times, without smoothing
 GAP = 3  # white pixels between cells
@@ -116,8 +117,11 @@ def table(
     """
     from matplotlib.figure import Figure
 
+    from kerasgan import fonts
+
     title, rows, columns = one_line(title), list(map(one_line, rows)), list(map(one_line, columns))
-    as_written: dict[str, Any] = {"parse_math": False}  # names of files may hold dollars
+    families, (heading, *names) = fonts.fitting([title, *rows, *columns])
+    as_written: dict[str, Any] = {"parse_math": False, "fontfamily": families}  # names of files may hold dollars
     first = next(cell for row in cells for cell in row if cell is not None)
     scale = max(1, -(-SIDE // max(first.shape[:2])))
     height, width = (side * scale for side in first.shape[:2])
@@ -134,14 +138,14 @@ def table(
     axes.imshow(canvas, interpolation="nearest", aspect="auto")
     turned = 90 if max(map(len, columns), default=0) > width / 5 else 0  # longer than a cell is wide
     middles = [j * right + width / 2 for j in range(len(columns))]
-    axes.set_xticks(middles, columns, fontsize=8, rotation=turned, **as_written)
-    axes.set_yticks([i * down + height / 2 for i in range(len(rows))], rows, fontsize=8, **as_written)
+    axes.set_xticks(middles, names[len(rows) :], fontsize=8, rotation=turned, **as_written)
+    axes.set_yticks([i * down + height / 2 for i in range(len(rows))], names[: len(rows)], fontsize=8, **as_written)
     axes.tick_params(length=0)
     axes.set_frame_on(False)
     axes.set_xlabel(column_axis, fontsize=9)
     axes.set_ylabel(row_axis, fontsize=9)
     letters = max(36, int(canvas.shape[1] / 6.2))
-    axes.set_title("\n".join(textwrap.wrap(title, letters)), fontsize=9, loc="left", **as_written)
+    axes.set_title("\n".join(textwrap.wrap(heading, letters)), fontsize=9, loc="left", **as_written)
     for i, its in enumerate(notes or ()):
         for j, note in enumerate(its):
             axes.text(j * right + width / 2, i * down + height + 1, note, fontsize=7, ha="center", va="top")
@@ -166,7 +170,7 @@ def _captioned(kind: str, content: bytes, caption: str) -> str:
 
 
 def _place(path: str | os.PathLike, kinds: tuple[str, ...]) -> Path:
-    path = Path(path).expanduser()
+    path = expanded(path)
     if path.suffix.lower() not in kinds:
         raise UserError(f"{path} is no name for it: give one that ends in {' or '.join(kinds)}.")
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from kerasgan import class_names, inputs
 from kerasgan.errors import UserError
 from kerasgan.held_out import HeldOut
+from kerasgan.paths import expanded
 
 if TYPE_CHECKING:
     import numpy as np
@@ -58,7 +59,7 @@ def point(named: str | int | np.ndarray | Point) -> Point:
         elif kind == "label" and value:
             value = value.strip('"')
             names, parts = [*names, f"label {value}"], [*parts, ("label", value)]
-        elif not colon and Path(part).expanduser().exists():
+        elif not colon and expanded(part).exists():
             names, parts = [*names, Path(part).stem], [*parts, ("path", part)]
         else:
             raise UserError(
@@ -76,28 +77,29 @@ def _parts(text):
 
     A comma is part of a class's name where what follows is no latent, as in label:black, white; or in quotes.
     """
-    if Path(text).expanduser().exists():
+    if expanded(text).exists():
         return [text]
     parts = class_names.split(text)
-    latents = [p.isdecimal() or p.startswith(("image:", "label:")) or Path(p).expanduser().exists() for p in parts]
+    latents = [p.isdecimal() or p.startswith(("image:", "label:")) or expanded(p).exists() for p in parts]
     return parts if all(latents) or not text.startswith("label:") else [text]
 
 
 def _of_array(array):
     if array.dtype == "uint8" and array.ndim in (3, 4):
         images = array[None] if array.ndim == 3 else array
-        return Point(_counted(len(images), "image"), (("pixels", images),))
+        return Point(counted(len(images), "image"), (("pixels", images),))
     if array.dtype.kind == "f" and array.ndim in (1, 2):
         latents = array[None] if array.ndim == 1 else array
-        return Point(_counted(len(latents), "latent"), (("latents", latents),))
+        return Point(counted(len(latents), "latent"), (("latents", latents),))
     raise UserError(
         f"An array of {array.dtype} of shape {array.shape} is no latent: give floats [latent_dim] or [n, latent_dim], "
         "or uint8 images to encode."
     )
 
 
-def _counted(n, what):
-    return f"one {what}" if n == 1 else f"{n} {what}s"
+def counted(n: int, what: str) -> str:
+    """Return a number of things: 1 picture, 2 pictures."""
+    return f"{n} {what}{'' if n == 1 else 's'}"
 
 
 def usual(about: dict[str, Any], n: int) -> list[Point]:

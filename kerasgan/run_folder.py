@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from kerasgan import trained_models
 from kerasgan.errors import UserError
+from kerasgan.paths import expanded
 
 if TYPE_CHECKING:
     from filelock import BaseFileLock
@@ -26,13 +27,13 @@ class Taken(UserError):
 
 def check_new(run: str | os.PathLike) -> None:
     """Raise Taken if a run would overwrite what is there."""
-    if Path(run).exists():
-        raise Taken(Path(run))
+    if expanded(run).exists():
+        raise Taken(expanded(run))
 
 
 def check_resumable(run: str | os.PathLike) -> None:
     """Raise UserError if there is no run to continue, or if a process is writing it."""
-    if not (Path(run) / "run.json").is_file():
+    if not (expanded(run) / "run.json").is_file():
         raise UserError(
             f"There is nothing to resume in {run}, which holds no run.json: start it without --resume, or say by "
             "--run where it is."
@@ -47,7 +48,7 @@ def lock(run: str | os.PathLike) -> BaseFileLock:
     """
     import filelock
 
-    held = filelock.FileLock(Path(run) / ".lock", timeout=0, thread_local=False)
+    held = filelock.FileLock(expanded(run) / ".lock", timeout=0, thread_local=False)
     try:
         held.acquire()
     except filelock.Timeout:
@@ -59,7 +60,7 @@ def lock(run: str | os.PathLike) -> BaseFileLock:
 
 def read(run: str | os.PathLike) -> dict[str, Any]:
     """Return run.json. Raises UserError if it is missing or is none."""
-    path = Path(run) / "run.json"
+    path = expanded(run) / "run.json"
     if not path.is_file():
         raise UserError(f"{run} is no run folder: it has no run.json. Give one that kerasgan train wrote.")
     try:
@@ -127,7 +128,7 @@ def saved_model(path: str | os.PathLike) -> Path:
 
     A path that exists goes before a name. Raises UserError if there is none.
     """
-    given = Path(path).expanduser()
+    given = expanded(path)
     for folder in (given / "saved_model", given):
         if (folder / "saved_model.pb").is_file() and (folder / "kerasgan.json").is_file():
             return folder

@@ -14,7 +14,7 @@ import tensorflow as tf
 
 from kerasgan import class_names, run_folder
 from kerasgan.errors import UserError, nearest
-from kerasgan.paths import for_tensorflow
+from kerasgan.paths import expanded, for_tensorflow
 
 if TYPE_CHECKING:
     from kerasgan.model import GenerativeModel
@@ -39,11 +39,12 @@ def write(
         setattr(module, verb, signatures[verb])
     module.weights = list({id(v): v for s in signatures.values() for v in s.variables}.values())
     main = next(iter(signatures))
-    Path(path).mkdir(parents=True, exist_ok=True)
+    path = expanded(path)
+    path.mkdir(parents=True, exist_ok=True)
     place = for_tensorflow(path)
     tf.saved_model.save(module, place, signatures={"serving_default": signatures[main], **signatures})
     record = {**about, "verbs": list(signatures), "main_verb": main}
-    (Path(path) / "kerasgan.json").write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
+    (path / "kerasgan.json").write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
 
 
 class _HasVerbs:
@@ -214,7 +215,7 @@ class Verb:
         """Return the least and the largest number that an input may be, or hold."""
         dtype = self.inputs[name].dtype
         if name == "labels":
-            return 0, self.about["hyperparameters"].get("classes", dtype.max + 1) - 1
+            return 0, (class_names.count_of_model(self.about) or dtype.max + 1) - 1
         return 0 if name == "n" else dtype.min, dtype.max
 
     def _refused(self, name, found):

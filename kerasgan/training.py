@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 from kerasgan import class_names, run_folder, tasks
 from kerasgan.errors import UserError
-from kerasgan.held_out import HeldOut
+from kerasgan.held_out import HeldOut, is_found_by_name
+from kerasgan.paths import expanded
 from kerasgan.variants import Variant, class_of, variant
 
 if TYPE_CHECKING:
@@ -131,7 +132,7 @@ def planned(about: Variant, given: dict[str, Any]) -> list[Training]:
     A variant that starts from another is two stages, unless it is given a run to start from. A resumed one is what it
     was, from the stage that it was in. Raises UserError for options that do not go together, or with what there is.
     """
-    run = given.get("run") or _default_run(about, given)
+    run = expanded(given["run"]) if given.get("run") else _default_run(about, given)
     if given.get("resume"):
         return _resumed(about, run, given)
     run_folder.check_new(run)
@@ -259,7 +260,7 @@ def _data_now(run, record, name, given):
     about, place = record.get("data", {}), record.get("place")
     if given is not None and given != name and _absolute(given) != place:
         return given
-    if "place" not in record and about and "version" not in about and name != DEFAULTS["data"]:
+    if "place" not in record and about and not is_found_by_name(about):
         place = name  # a run of a version that kept no more of it
     if place is None or _place(name) == place:
         return name
@@ -270,7 +271,7 @@ def _data_now(run, record, name, given):
 
 
 def _absolute(data):
-    return os.path.abspath(os.path.expanduser(data))
+    return os.path.abspath(expanded(data))
 
 
 def _is_path(data):
@@ -302,7 +303,7 @@ def _default_run(about, given):
     def exists(run):
         return run.exists() or (about.starts_from and _first_run(about, run).exists())
 
-    data = Path(os.path.realpath(os.path.expanduser(given.get("data", DEFAULTS["data"]))))
+    data = Path(os.path.realpath(expanded(given.get("data", DEFAULTS["data"]))))
     name = data.stem if data.suffix == ".npz" else data.name
     first = Path("runs") / f"{about.short}-{name}"
     names = [first, *(first.with_name(f"{first.name}-{i}") for i in range(2, 10_000))]

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 
 from kerasgan.errors import UserError, nearest
 from kerasgan.models import CLASSES
+from kerasgan.paths import expanded
 
 if TYPE_CHECKING:
     from kerasgan.model import GenerativeModel
@@ -146,7 +147,7 @@ def _in_file(key):
     from kerasgan.model import GenerativeModel
 
     path, _, wanted = key.partition(":") if re.search(r"\.py:\w+$", key) else (key, "", "")
-    module = _imported(Path(path).expanduser())
+    module = _imported(expanded(path))
     found = {
         name: cls
         for name, cls in vars(module).items()

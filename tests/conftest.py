@@ -16,6 +16,7 @@ import tensorflow as tf
 
 pytest.register_assert_rewrite("kerasgan.contract.promises")
 
+from kerasgan import explore, pictures  # noqa: E402
 from kerasgan.contract import small  # noqa: E402
 from kerasgan.contract.small import CLASSES, assert_same, settings, two_devices, values  # noqa: E402, F401 - for tests
 from kerasgan.models import MODELS  # noqa: E402
@@ -99,3 +100,16 @@ def real_data():
     if not (folder / "tfds/mnist").is_dir() or not (folder / "facades").is_dir():
         pytest.skip("KERASGAN_TEST_DATA does not name a folder with tfds/mnist and facades in it")
     return folder
+
+
+@pytest.fixture
+def tables(monkeypatch):
+    """What explore drew: the arguments of each table."""
+    drawn = []
+
+    def kept(cells, title, **names):
+        drawn.append({"cells": cells, "title": title, **names})
+        return pictures.table(cells, title, **names)
+
+    monkeypatch.setattr(explore, "table", kept)
+    return drawn

@@ -11,7 +11,7 @@ from conftest import small_model
 from PIL import Image
 
 import kerasgan
-from kerasgan import class_names, data, explore, latent, pictures, points, tasks
+from kerasgan import class_names, data, latent, points, tasks
 from kerasgan.cli import evaluate, main
 from kerasgan.data.labels import numbers
 from kerasgan.data.sources import Source
@@ -25,19 +25,6 @@ SHAPE = (12, 8, 1)
 @pytest.fixture(autouse=True)
 def _elsewhere(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-
-
-@pytest.fixture
-def tables(monkeypatch):
-    """The pictures and the title of each table that explore draws."""
-    drawn = []
-
-    def table(cells, title, **names):
-        drawn.append((np.array(cells), title))
-        return pictures.table(cells, title, **names)
-
-    monkeypatch.setattr(explore, "table", table)
-    return drawn
 
 
 def save(path, value):
@@ -282,9 +269,9 @@ def test_verbs_and_decoders_take_names(drawn):
 
 def test_explore_label_is_a_name(drawn, tables):
     assert main(["explore", "cgan", "truncate", "-n", "2", "--label", "8"]) == 0
-    ((cells, title),) = tables
-    assert np.max(cells) == 1
-    assert "label 8" in title
+    (table,) = tables
+    assert np.max(table["cells"]) == 1
+    assert "label 8" in table["title"]
 
 
 @pytest.mark.parametrize(
@@ -327,7 +314,7 @@ def test_exemplars_of_a_class_are_encoded_images_of_its_folder(tables, capsys):
     images = np.stack([np.full(SHAPE, value, np.uint8) for value in (20, 10)])
     model = kerasgan.load("model")
     expected = latent.Decoder(model)(latent.encode(model, images))
-    np.testing.assert_allclose(tables[0][0][0].astype(int), expected, atol=1)
+    np.testing.assert_allclose(tables[0]["cells"][0].astype(int), expected, atol=1)
     assert main([*arguments, "label:dgo", "label:1"]) == 2
     assert "dgo (did you mean dog?): it has 1, 2, dog." in capsys.readouterr().err
 
@@ -345,7 +332,7 @@ def test_exemplars_of_a_class_are_samples_that_a_classifier_takes_for_it(tables,
     arguments = ["explore", "model", "interpolate", "--overwrite", "--exemplars", "1", "--steps", "2"]
     assert main([*arguments, "label:2", "label:dog"]) == 0
     expected = latent.Decoder(model)(latent.prior(points.CANDIDATES, 4, 0)[[997, 998]])
-    np.testing.assert_array_equal(tables[0][0][0], expected)
+    np.testing.assert_array_equal(tables[0]["cells"][0], expected)
     assert main([*arguments, "label:dgo", "label:1"]) == 2
     assert "The classifier knows no class dgo (did you mean dog?): it has 1, 2, dog." in capsys.readouterr().err
 

@@ -1,5 +1,6 @@
 """Images from anywhere: every source, every kind of file, and an order that the step fixes."""
 
+import re
 import time
 
 import numpy as np
@@ -742,3 +743,19 @@ def test_data_of_the_wrong_kind(tmp_path, arguments, said):
     with pytest.raises(UserError, match=said) as error:
         data.load(**arguments)
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("examples", "size", "per_step", "said"),
+    [
+        (1, 1, 5, "There is 1 example; one step needs 5 batches of 1: give at least 5 examples."),
+        (4, 1, 5, "There are 4 examples; one step needs 5 batches of 1: give at least 5 examples."),
+        (11, 11, 5, "There are 11 examples; one step needs 5 batches of 11: give a batch size of at most 2."),
+    ],
+)
+def test_too_few_examples_for_a_step_are_told_what_helps(examples, size, per_step, said):
+    batches = data.Batches((np.zeros((examples, 8, 8, 1), np.uint8),), "images", size)
+    with pytest.raises(UserError, match=f"^{re.escape(said)}$"):
+        batches.steps_per_epoch(per_step)
+    with pytest.raises(UserError, match="There is 1 example; one step needs 64: give a batch size of at most 1."):
+        data.Batches((np.zeros((1, 8, 8, 1), np.uint8),), "images", 64)

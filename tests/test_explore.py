@@ -41,19 +41,6 @@ def _elsewhere(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
 
 
-@pytest.fixture
-def tables(monkeypatch):
-    """What was drawn: the arguments of each table."""
-    drawn = []
-
-    def kept(cells, title, **names):
-        drawn.append({"cells": cells, "title": title, **names})
-        return pictures.table(cells, title, **names)
-
-    monkeypatch.setattr(explore, "table", kept)
-    return drawn
-
-
 def run(*arguments):
     assert main(["explore", *map(str, arguments)]) == 0
 

@@ -15,7 +15,7 @@ from kerasgan.layers import (
     instance_normalization,
     layer_normalization,
 )
-from kerasgan.losses import gaussian_kl, gradient_norms, logistic
+from kerasgan.losses import gaussian_kl, gradient_norms, logistic, probabilities_of_real
 from kerasgan.models import dcgan
 from kerasgan.models.cyclegan import LinearDecay, distance, square
 
@@ -190,3 +190,30 @@ def test_linear_decay_is_constant_for_half_and_ends_at_zero():
     decay = LinearDecay(2e-4, 100)
     rates = [float(decay(step)) for step in (0, 49, 50, 75, 100, 120)]
     assert rates == pytest.approx([2e-4, 2e-4, 2e-4, 1e-4, 0, 0])
+
+
+def test_probabilities_of_real_are_sigmoids_of_one_logit():
+    x, fake = RNG.normal(size=(2, 5, 3)).astype(np.float32)
+    real, made = probabilities_of_real(lambda x: tf.reduce_sum(x, axis=1, keepdims=True), tf.constant(x), fake)
+    np.testing.assert_allclose(real, 1 / (1 + np.exp(-x.sum(axis=1, keepdims=True))), rtol=1e-5)
+    np.testing.assert_allclose(made, 1 / (1 + np.exp(-fake.sum(axis=1, keepdims=True))), rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("outputs", "found"),
+    [(lambda x: x, r"returns \(4, 11\)"), (lambda x: (x[:, :1], x[:, 1:2]), "returns 2 outputs")],
+)
+def test_discriminators_of_classes_are_not_taken_for_those_of_real_and_fake(outputs, found):
+    with pytest.raises(UserError, match=found):
+        probabilities_of_real(outputs, tf.zeros((4, 11)), tf.zeros((4, 11)))
+
+
+def test_own_models_with_a_logit_for_each_class_are_not_judged_as_dcgan():
+    class Classes(dcgan.DCGAN):
+        def __init__(self, image_shape=(8, 8, 1), **kwargs):
+            super().__init__(image_shape, 4, 4)
+            self.discriminator = dcgan.discriminator(image_shape, 4, outputs=11)
+
+    model = Classes()
+    with pytest.raises(UserError, match=r"one logit for each image .* \(2, 11\)\. Give .* a judge\(\)"):
+        model.judge(tf.zeros((2, 8, 8, 1)))

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 import kerasgan
-from kerasgan import variants
+from kerasgan import class_names, notebook, variants
 from kerasgan.cli import main
 from kerasgan.contract import small
 from kerasgan.errors import UserError
@@ -176,3 +176,40 @@ def test_a_promise_that_there_is_not_is_one_line(my_gan, own_settings_of_pytest,
     assert re.search("no promise with 'two devises' in its name: leave out --only", capfd.readouterr().err)
     assert main(["check", "./your_gan.py"]) == 2
     assert "There is no file your_gan.py" in capfd.readouterr().err
+
+
+CLASSES = """
+from kerasgan.models import CGAN
+class {name}(CGAN):
+    \"\"\"A CGAN of ten classes.\"\"\"
+    def __init__(self, image_shape=(8, 8, 1), width: int = 4):
+        super().__init__(image_shape, latent_dim=4, classes=10, width=width)
+        {last}
+"""
+
+
+def test_a_class_that_fixes_its_number_of_labels_can_all_that_others_can(capsys, steps_taken_eagerly):
+    Path("ten.py").write_text(CLASSES.format(name="Ten", last=""))
+    assert main(["train", "./ten.py", "--data", "digits", "--image-size", "8", "--steps", "1"]) == 0
+    assert main(["generate", "runs/ten-digits", "-n", "12", "-o", "samples.npz"]) == 0
+    assert np.load("samples.npz")["labels"].tolist() == [*range(10), 0, 1]
+    assert main(["generate", "runs/ten-digits", "-n", "2", "--labels", "3,7", "--overwrite"]) == 0
+    assert main(["generate", "runs/ten-digits", "--labels", "10", "--overwrite"]) == 2
+    assert "Ten knows no class 10: it has 0, 1, 2, 3, 4, 5, 6, 7, 8, 9." in capsys.readouterr().err
+    assert main(["explore", "runs/ten-digits", "interpolate", "0", "1", "--steps", "2", "--label", "3"]) == 0
+    Image.fromarray(np.zeros((8, 8), np.uint8)).save("x.png")
+    assert main(["explore", "runs/ten-digits", "project", "x.png"]) == 0
+    assert main(["evaluate", "runs/ten-digits", "-n", "20", "--draws", "1"]) == 0
+    assert "label accuracy" in capsys.readouterr().out
+    model = kerasgan.load("runs/ten-digits")
+    with pytest.raises(UserError, match="takes labels as .*; here is 10"):
+        model.sample_labelled(labels=[10], seed=0)
+    assert notebook.samples(model) is not None
+
+
+def test_a_model_that_does_not_say_how_many_labels_it_has_is_told_to(capsys):
+    Path("none.py").write_text(CLASSES.format(name="Unsaid", last="del self.classes"))
+    assert main(["train", "none.py", "--data", "digits", "--image-size", "8"]) == 2
+    assert "Unsaid takes labels: set self.classes, their number, in its constructor." in capsys.readouterr().err
+    with pytest.raises(UserError, match="Mine does not say how many classes it has: set self.classes"):
+        class_names.all_of_model({"variant": "Mine", "hyperparameters": {}})

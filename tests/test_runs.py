@@ -147,12 +147,45 @@ def test_what_begins_with_a_dash_is_pasted_as_a_path():
     assert train._use(one) == ("kerasgan translate ./-x './-d [1]' --half left -o ./-x/translated.png")
 
 
-def test_a_name_with_a_tilde_is_not_taken_for_a_home(tmp_path, monkeypatch):
+def test_a_tilde_is_a_home_where_there_is_one(monkeypatch):
     monkeypatch.setenv("HOME", "/home/me")
-    assert train._folder("~no-such-user/x") == tmp_path / "~no-such-user/x"
-    assert train._folder("~/x") == Path("/home/me/x")
-    assert train._name("~/x") == "~/x"
-    assert train._name("~no-such-user") == str(tmp_path / "~no-such-user")
+    assert paths.expanded("~/x") == Path("/home/me/x")
+    assert paths.expanded("~no-such-user/x") == Path("~no-such-user/x")
+    assert paths.expanded("x/~") == Path("x/~")
+
+
+def test_what_is_named_like_a_home_that_there_is_not_is_found_and_written(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    here = Path("~no-such-user")
+    here.mkdir()
+    Image.fromarray(np.full((12, 8), 40, np.uint8)).save(here / "x.png")
+    small_model("vae").export("~no-such-user/vae")
+    assert main(["reconstruct", "~no-such-user/vae", "~no-such-user/x.png", "-o", "~no-such-user/y.png"]) == 0
+    assert (tmp_path / "~no-such-user/y.png").is_file()
+    assert main(["explore", "~no-such-user/vae", "interpolate", "~no-such-user/x.png", "0", "-o", f"{here}/z.png"]) == 0
+    assert main(["tensorboard", "~no-such-user/run"]) == 2
+    assert main(["train", "~no-such-user/own.py"]) == 2
+    assert main(["evaluate", "~no-such-user/vae", "--data", "digits", "--features", "~no-such-user/net.keras"]) == 2
+    said = capsys.readouterr().err
+    for missing in ("There is no folder ~no-such-user/run", "There is no file ~no-such-user/own.py"):
+        assert missing in said
+    assert "There is no network ~no-such-user/net.keras" in said
+    assert kerasgan.load("~no-such-user/vae").about["variant"] == "vae"
+    kerasgan.explore.interpolate(kerasgan.load("~no-such-user/vae"), [0, 1], steps=2).save("~no-such-user/w.png")
+    assert (here / "w.png").is_file()
+    with pytest.raises(UserError, match="~no-such-user is no run folder"):
+        kerasgan.restore("~no-such-user")
+
+
+def test_python_finds_runs_and_films_at_home(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    data = kerasgan.data.load("digits", batch_size=900)
+    model = kerasgan.models.GAN(data.image_shape, 4, 8)
+    model.compile()
+    model.fit(data, epochs=1, verbose=0, callbacks=callbacks.standard("~/run", data))
+    assert int(kerasgan.restore("~/run").step.numpy()) == 1
+    kerasgan.film.write(kerasgan.film.scene("~/run"), "~/film.gif")
+    assert (tmp_path / "film.gif").is_file()
 
 
 @pytest.mark.parametrize(

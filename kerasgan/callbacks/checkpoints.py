@@ -6,16 +6,15 @@ import os
 import shutil
 import time
 from pathlib import Path
-from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from kerasgan import own_classes, run_folder
+from kerasgan import models, own_classes, run_folder
 from kerasgan.errors import Diverged, UserError
 from kerasgan.model import GenerativeModel
-from kerasgan.paths import for_tensorflow
+from kerasgan.paths import expanded, for_tensorflow
 
 
 class Checkpoints(keras.callbacks.Callback):
@@ -28,7 +27,7 @@ class Checkpoints(keras.callbacks.Callback):
 
     def __init__(self, run: str | os.PathLike, seconds: float = 30.0):
         super().__init__()
-        self.folder = Path(run) / "checkpoints"
+        self.folder = expanded(run) / "checkpoints"
         self.seconds = seconds
         self.means = None
 
@@ -110,10 +109,10 @@ def restore(run: str | os.PathLike, folder: str = "checkpoints") -> keras.Model:
     its class is not there or has changed.
     """
     record = run_folder.read(run)
-    checkpoint = newest(Path(run) / folder)
+    checkpoint = newest(expanded(run) / folder)
     if checkpoint is None:
-        raise UserError(f"There is no checkpoint in {Path(run) / folder}: train it first.")
-    cls: Any = own_classes.find(run, record, GenerativeModel)
+        raise UserError(f"There is no checkpoint in {expanded(run) / folder}: train it first.")
+    cls = _class_of(run, record)
     try:
         model = cls.from_config({**record["hyperparameters"], "dtype": record["precision"]})
     except (TypeError, UserError) as error:
@@ -124,6 +123,14 @@ def restore(run: str | os.PathLike, folder: str = "checkpoints") -> keras.Model:
     except (ValueError, AssertionError):
         raise UserError(f"{run} was trained with a {cls.__name__} whose networks had other shapes.") from None
     return model
+
+
+def _class_of(run, record):
+    if "class" in record:
+        return own_classes.find(run, record, GenerativeModel)
+    if record["variant"] not in models.CLASSES:
+        raise UserError(f"{run} was trained by {record['variant']}, which is no variant of this kerasgan.")
+    return models.MODELS[record["variant"]]
 
 
 def check_finite(model: keras.Model, last_good: Path | None) -> None:

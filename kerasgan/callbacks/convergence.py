@@ -6,7 +6,6 @@ import dataclasses
 import itertools
 import math
 import os
-from pathlib import Path
 
 import keras
 import numpy as np
@@ -16,7 +15,7 @@ from scipy.spatial.distance import cdist
 from kerasgan import images, progress, run_folder
 from kerasgan.callbacks.verdicts import LONG, verdict
 from kerasgan.data.batches import Batches
-from kerasgan.paths import for_tensorflow
+from kerasgan.paths import expanded, for_tensorflow
 from kerasgan.spacing import due
 
 MOST_LOOKS = 1000  # at a long run: half a megabyte of numbers, and two for TensorBoard
@@ -41,7 +40,7 @@ class Convergence(keras.callbacks.Callback):
 
     def __init__(self, run: str | os.PathLike, data: Batches, steps: int = 100):
         super().__init__()
-        self.run, self.data, self.steps = Path(run), data, steps
+        self.run, self.data, self.steps = expanded(run), data, steps
         self.rows = None
 
     def on_train_begin(self, logs=None):

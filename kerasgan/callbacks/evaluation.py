@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable
-from pathlib import Path
 
 import keras
 import numpy as np
@@ -14,7 +13,7 @@ import tensorflow as tf
 from kerasgan import evaluation, progress, run_folder
 from kerasgan.errors import UserError
 from kerasgan.metrics import FeatureNetwork
-from kerasgan.paths import for_tensorflow
+from kerasgan.paths import expanded, for_tensorflow
 from kerasgan.saved_model import LiveModel
 
 
@@ -45,7 +44,7 @@ class Evaluation(keras.callbacks.Callback):
         clock: Callable[[], float] = time.monotonic,
     ):
         super().__init__()
-        self.run, self.real, self.network = Path(run), real, network
+        self.run, self.real, self.network = expanded(run), real, network
         self.every, self.n, self.name, self.clock = every, n, name, clock
 
     def on_train_begin(self, logs=None):

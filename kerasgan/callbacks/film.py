@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 import time
-from pathlib import Path
 
 import keras
 
 from kerasgan import film
+from kerasgan.paths import expanded
 
 
 class Film(keras.callbacks.Callback):
@@ -19,7 +19,7 @@ class Film(keras.callbacks.Callback):
 
     def __init__(self, run: str | os.PathLike, seconds: float = 60.0, share: float = 0.02):
         super().__init__()
-        self.run, self.seconds, self.share = Path(run), seconds, share
+        self.run, self.seconds, self.share = expanded(run), seconds, share
 
     def on_train_begin(self, logs=None):
         self.written_at = time.monotonic()

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import os
 import time
-from pathlib import Path
 
 import keras
 import tensorflow as tf
 from matplotlib.figure import Figure
 
 from kerasgan import run_folder
-from kerasgan.paths import for_tensorflow
+from kerasgan.paths import expanded, for_tensorflow
 from kerasgan.spacing import due
 
 ROWS = 10_000  # of a long run: a megabyte or two
@@ -30,7 +29,7 @@ class History(keras.callbacks.Callback):
 
     def __init__(self, run: str | os.PathLike, seconds_between_drawings: float = 30.0):
         super().__init__()
-        self.run = Path(run)
+        self.run = expanded(run)
         self.seconds_between_drawings = seconds_between_drawings
         self.drawn_at = float("-inf")
 

@@ -8,7 +8,6 @@ import json
 import os
 import shutil
 import time
-from pathlib import Path
 from typing import Any
 
 import keras
@@ -20,7 +19,7 @@ from kerasgan.callbacks.snapshots import caption
 from kerasgan.data.batches import Batches
 from kerasgan.errors import UserError
 from kerasgan.model import ABOUT
-from kerasgan.paths import for_tensorflow
+from kerasgan.paths import expanded, for_tensorflow
 
 
 class Record(keras.callbacks.Callback):
@@ -28,7 +27,7 @@ class Record(keras.callbacks.Callback):
 
     def __init__(self, run: str | os.PathLike, data: Batches, resume: bool = False, **settings: Any):
         super().__init__()
-        self.run, self.data, self.resume, self.settings = Path(run), data, resume, settings
+        self.run, self.data, self.resume, self.settings = expanded(run), data, resume, settings
         for_tensorflow(run)  # or it says now that it cannot use the name
         (run_folder.check_resumable if resume else run_folder.check_new)(run)
 
@@ -118,7 +117,7 @@ class Export(keras.callbacks.Callback):
 
     def __init__(self, run: str | os.PathLike):
         super().__init__()
-        self.run = Path(run)
+        self.run = expanded(run)
 
     def on_train_end(self, logs=None):
         folder, part = self.run / "saved_model", self.run / "saved_model.part"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 from typing import Any
 
 import keras
@@ -12,7 +11,7 @@ import tensorflow as tf
 
 from kerasgan import film, images
 from kerasgan.data.batches import Batches
-from kerasgan.paths import for_tensorflow
+from kerasgan.paths import expanded, for_tensorflow
 from kerasgan.spacing import due
 
 PICTURES = 100  # of a run: as many as a film has frames; and fewer, if these would be more than
@@ -31,7 +30,7 @@ class Snapshots(keras.callbacks.Callback):
 
     def __init__(self, run: str | os.PathLike, data: Batches | Any):
         super().__init__()
-        self.run = Path(run)
+        self.run = expanded(run)
         self.batch = data.first(64) if isinstance(data, Batches) else data
 
     def on_train_begin(self, logs=None):

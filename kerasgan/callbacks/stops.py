@@ -7,12 +7,12 @@ import os
 import signal
 import sys
 import threading
-from pathlib import Path
 
 import keras
 
 from kerasgan.callbacks.checkpoints import advice, newest
 from kerasgan.errors import Diverged
+from kerasgan.paths import expanded
 
 
 class StopWhenNotFinite(keras.callbacks.Callback):
@@ -20,7 +20,7 @@ class StopWhenNotFinite(keras.callbacks.Callback):
 
     def __init__(self, run: str | os.PathLike):
         super().__init__()
-        self.folder = Path(run) / "checkpoints"
+        self.folder = expanded(run) / "checkpoints"
 
     def on_train_batch_end(self, batch, logs=None):
         if all(math.isfinite(value) for value in (logs or {}).values()):

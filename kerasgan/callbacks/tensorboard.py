@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import re
-from pathlib import Path
 
 import keras
 import numpy as np
@@ -20,7 +19,7 @@ from kerasgan import images
 from kerasgan.data.batches import Batches
 from kerasgan.data.sources import Source
 from kerasgan.errors import one_line
-from kerasgan.paths import for_tensorflow
+from kerasgan.paths import expanded, for_tensorflow
 from kerasgan.saved_model import LiveModel
 from kerasgan.spacing import due
 
@@ -35,7 +34,7 @@ class Hyperparameters(keras.callbacks.Callback):
 
     def __init__(self, run: str | os.PathLike, data: Batches):
         super().__init__()
-        self.run, self.data = Path(run), data
+        self.run, self.data = expanded(run), data
 
     def on_epoch_begin(self, epoch, logs=None):  # on_train_begin is too early to tell a run that goes on
         if self.model.run_steps:
@@ -76,7 +75,7 @@ class Histograms(keras.callbacks.Callback):
 
     def __init__(self, run: str | os.PathLike):
         super().__init__()
-        self.run = Path(run)
+        self.run = expanded(run)
 
     def on_train_begin(self, logs=None):
         self.writer = tf.summary.create_file_writer(for_tensorflow(self.run / "tensorboard"))
@@ -117,7 +116,7 @@ class Projector(keras.callbacks.Callback):
 
     def __init__(self, run: str | os.PathLike, source: Source):
         super().__init__()
-        self.folder, self.source = Path(run) / "tensorboard", source
+        self.folder, self.source = expanded(run) / "tensorboard", source
 
     def on_train_end(self, logs=None):
         if "encode" not in self.model.endpoints():

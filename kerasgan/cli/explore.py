@@ -106,7 +106,7 @@ def interpolate(options: argparse.Namespace) -> int:
     if job.to.kind == ".png":
         picture = explore.interpolate(*arguments[0], **arguments[1])
         ways, n = picture.arrays["images"].shape[:2]
-        return job.save(picture, f"{explore.counted(ways, 'way')} of {n} pictures")
+        return job.save(picture, f"{points.counted(ways, 'way')} of {n} pictures")
     film = explore.interpolation_film(*arguments[0], **arguments[1])
     names = (film.caption or "").partition(": ")[2]
     return job.save(film, f"A film of {len(film.frames)} pictures, from latent to latent ({names})")
@@ -147,7 +147,7 @@ def walk(options: argparse.Namespace) -> int:
         **job.where(),
     )
     walks, steps = picture.arrays["images"].shape[:2]
-    return job.save(picture, f"{explore.counted(walks, 'walk')} of {explore.counted(steps, 'picture')}")
+    return job.save(picture, f"{points.counted(walks, 'walk')} of {points.counted(steps, 'picture')}")
 
 
 def truncate(options: argparse.Namespace) -> int:
@@ -157,8 +157,8 @@ def truncate(options: argparse.Namespace) -> int:
 
     thresholds = {} if options.thresholds is None else {"thresholds": options.thresholds}
     picture = explore.truncate(job.model, n=options.n, seed=options.seed, label=options.label, **thresholds)
-    rows = explore.counted(len(picture.arrays["images"]) - 1, "threshold")
-    return job.save(picture, f"{explore.counted(options.n, 'sample')} at {rows}")
+    rows = points.counted(len(picture.arrays["images"]) - 1, "threshold")
+    return job.save(picture, f"{points.counted(options.n, 'sample')} at {rows}")
 
 
 def project(options: argparse.Namespace) -> int:
@@ -181,7 +181,7 @@ def project(options: argparse.Namespace) -> int:
     if dimensions > latent.MOST:
         print(f"Least squares are left out: they are for models of up to {latent.MOST} latents, and here are more.")
     picture = explore.project(job.model, images, names, options.seed, options.label, _print_projection)
-    done = f"{explore.counted(len(names), 'picture')} projected"
+    done = f"{points.counted(len(names), 'picture')} projected"
     if job.to.kind == ".png":
         return job.save(picture, done)
     outputs.write_npz(job.to.path, names=np.array(names), **picture.arrays)

@@ -47,7 +47,7 @@ def _labels(about, options):
     """Return the labels of the images to make; None for a model without. Raises UserError if it makes no images."""
     verbs, name = about["verbs"], about["variant"]
     if "sample_labelled" in verbs:
-        chosen = range(about["hyperparameters"]["classes"])
+        chosen = class_names.all_of_model(about)
         if options.labels is not None:
             chosen = class_names.numbers_of_model(about, options.labels)
         return [chosen[i % len(chosen)] for i in range(options.n)]

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kerasgan.errors import UserError
+from kerasgan.paths import expanded
 
 if TYPE_CHECKING:
     import numpy as np
@@ -31,7 +32,7 @@ class Output:
 
 def output(text: str, kinds: tuple[str, ...], overwrite: bool) -> Output:
     """Check a place for results before they are computed; raise UserError if it is of no use, or taken."""
-    path = Path(text).expanduser()
+    path = expanded(text)
     kind = "" if path.is_dir() or text.endswith("/") else path.suffix.lower()
     wanted = f"give a name that ends in {' or '.join(k for k in kinds if k)}{', or a folder' if '' in kinds else ''}"
     if kind not in kinds or (kind == "" and path.is_file()):

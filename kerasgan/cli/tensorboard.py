@@ -5,11 +5,10 @@ from __future__ import annotations
 import argparse
 import signal
 import threading
-from pathlib import Path
 
 from kerasgan.cli.options import port, tensorflow
 from kerasgan.errors import UserError
-from kerasgan.paths import for_tensorflow
+from kerasgan.paths import expanded, for_tensorflow
 
 
 def add_options(command) -> None:
@@ -44,7 +43,7 @@ def serve(options: argparse.Namespace) -> int:
 
 
 def _checked(text):
-    folder = Path(text).expanduser()
+    folder = expanded(text)
     if not folder.is_dir():
         raise UserError(f"There is no folder {folder}: give a run folder, or a folder of several.")
     if next(folder.rglob("events.out.tfevents.*"), None) is None:

@@ -5,12 +5,11 @@ from __future__ import annotations
 import argparse
 import os
 from collections.abc import Mapping
-from pathlib import Path
 
 from kerasgan import run_folder, tasks, training
 from kerasgan.cli.options import FEATURES_HELP, devices, labels, positive, seed, size, tensorflow
 from kerasgan.keras_settings import PRECISIONS
-from kerasgan.paths import for_shell
+from kerasgan.paths import expanded, for_shell
 from kerasgan.training import FILLED_IN, offered
 from kerasgan.variants import variant
 
@@ -21,7 +20,7 @@ def add_options(command, variant):
     command.description = f"{variant.summary} {variant.paper}"
     data = command.add_argument_group("data")
     what = "digits, a tensorflow-datasets name such as mnist, a folder, or an .npz (digits)"
-    data.add_argument("--data", type=_name, help=what)
+    data.add_argument("--data", help=what)
     data.add_argument("--data-dir", help="where tensorflow-datasets keeps its data")
     data.add_argument("--image-size", type=size, help="32, or 96x64 for height x width (the data's, 64 for a folder)")
     data.add_argument("--channels", type=int, choices=(1, 3, 4), help="grey, colour, or colour and alpha (the data's)")
@@ -43,12 +42,12 @@ def add_options(command, variant):
     length.add_argument("--steps", type=positive, help=f"training steps, instead of epochs{each}")
     training.add_argument("--batch-size", type=positive, help=f"images in a minibatch ({variant.batch_size})")
     training.add_argument("--seed", type=seed, help="fixes weights, noise and order (0)")
-    training.add_argument("--run", type=_folder, help=f"folder for what is written (runs/{variant.short}-DATA)")
+    training.add_argument("--run", type=expanded, help=f"folder for what is written (runs/{variant.short}-DATA)")
     if variant.starts_from:
         training.add_argument(
             "--start-from",
             metavar="RUN",
-            type=os.path.abspath,
+            type=_absolute,
             help=f"folder of a trained {variant.starts_from} (it is trained first, in RUN-{variant.starts_from})",
         )
     training.add_argument("--resume", action="store_true", help="go on with the run where it was stopped or killed")
@@ -80,13 +79,8 @@ def add_model_options(command, variant, shown: Mapping[str, str]):
         model.add_argument(option, dest=f"model.{name}", help=meaning, **given)
 
 
-def _folder(text):
-    return Path(os.path.expanduser(_name(text)))
-
-
-def _name(text):
-    """Return a name as it is; one that begins with ~ and is nobody's home, as a path that is not taken for a home."""
-    return os.path.abspath(text) if text.startswith("~") and os.path.expanduser(text) == text else text
+def _absolute(text):
+    return os.path.abspath(expanded(text))
 
 
 def train(options: argparse.Namespace) -> int:

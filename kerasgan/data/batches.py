@@ -68,8 +68,11 @@ class Batches:
         length = self.examples * (2 if self.takes == "partly_labelled" else 1)
         steps = length // (self.batch_size * batches_per_step)
         if steps == 0:
+            found = "There is 1 example" if self.examples == 1 else f"There are {self.examples} examples"
             needed = f"{batches_per_step} batches of {self.batch_size}" if batches_per_step > 1 else self.batch_size
-            raise UserError(f"There are {self.examples} examples; one step needs {needed}: give a smaller batch size.")
+            largest = length // batches_per_step
+            what = f"a batch size of at most {largest}" if largest else f"at least {batches_per_step} examples"
+            raise UserError(f"{found}; one step needs {needed}: give {what}.")
         return steps
 
     def sha256(self) -> str:

@@ -14,6 +14,7 @@ import numpy as np
 from PIL import Image
 
 from kerasgan.errors import UserError
+from kerasgan.images import to_pil
 
 LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # of red, green and blue: ITU-R BT.601
 GREY = 128  # what fills a hole
@@ -80,10 +81,7 @@ def reduced(images: np.ndarray, scale: int) -> np.ndarray:
     _, height, width, channels = images.shape
     images = np.pad(images, ((0, 0), (0, -height % scale), (0, -width % scale), (0, 0)), "symmetric")
     size = (images.shape[2] // scale, images.shape[1] // scale)
-    small = [
-        np.asarray(Image.fromarray(i[..., 0] if channels == 1 else i).resize(size, Image.Resampling.BICUBIC))
-        for i in images
-    ]
+    small = [np.asarray(to_pil(image).resize(size, Image.Resampling.BICUBIC)) for image in images]
     return np.stack(small).reshape(len(images), size[1], size[0], channels)
 
 

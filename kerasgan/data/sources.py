@@ -28,6 +28,8 @@ from kerasgan.data.files import (
     with_channels,
 )
 from kerasgan.errors import UserError, nearest, one_line
+from kerasgan.images import to_pil
+from kerasgan.paths import expanded
 
 LISTED = 5  # of what is beside splits and domains
 NPY, ZIP = b"\x93NUMPY", b"PK\3\4"  # how a file of one array begins, and one of several
@@ -75,7 +77,7 @@ def npz(
     each is the name of a class, and the classes are in order of value.
     Raises UserError, in one line, for a file that is none, and for other arrays.
     """
-    path = _place(path)
+    path = expanded(path)
     arrays = _arrays(path, [array, "labels"] if array == "images" else [array])
     images, labels = _images(arrays[array], f"{array} in {path}"), arrays.get("labels")
     about = {"name": str(path), "examples": len(images)}
@@ -359,14 +361,10 @@ def _listed(root):
 
 
 def _existing(path, wanted="give a folder of images, an .npz file, `digits`, or the name of a tensorflow-datasets set"):
-    root = _place(path)
+    root = expanded(path)
     if not root.is_dir():
         raise UserError(f"There is no folder {root}: {wanted}.")
     return root
-
-
-def _place(path):
-    return Path(os.path.expanduser(path))  # pathlib's raises where it knows no such user
 
 
 def _download(builder, name):
@@ -405,5 +403,5 @@ def _fitted(images, image_size, channels):
     size, channels = image_size or images.shape[1:3], channels or images.shape[-1]
     if images.shape[1:] == (*size, channels):
         return images
-    pictures = (Image.fromarray(i[..., 0] if i.shape[-1] == 1 else i) for i in images)
-    return np.stack([np.asarray(with_channels(resized(p, size), channels)).reshape(*size, channels) for p in pictures])
+    pictures = (with_channels(resized(to_pil(image), size), channels) for image in images)
+    return np.stack([np.asarray(picture).reshape(*size, channels) for picture in pictures])

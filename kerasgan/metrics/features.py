@@ -6,7 +6,6 @@ import dataclasses
 import hashlib
 import os
 from collections.abc import Callable
-from pathlib import Path
 
 import keras
 import numpy as np
@@ -16,7 +15,8 @@ from PIL import Image
 from kerasgan import class_names, run_folder, trained_models
 from kerasgan.data.files import with_channels
 from kerasgan.errors import UserError
-from kerasgan.paths import for_tensorflow
+from kerasgan.images import to_pil
+from kerasgan.paths import expanded, for_tensorflow
 
 RESIZER = "bicubic, antialiased"
 BATCH = 250
@@ -61,7 +61,7 @@ def fitted(images: np.ndarray, image_shape: tuple[int | None, int | None, int]) 
     height, width = (new or old for new, old in zip(image_shape, images.shape[1:3]))
     if images.shape[1:] == (height, width, image_shape[2]):
         return np.asarray(images)
-    pictures = (Image.fromarray(i[..., 0] if i.shape[-1] == 1 else i) for i in np.asarray(images))
+    pictures = map(to_pil, np.asarray(images))
     resized = (with_channels(p, image_shape[2]).resize((width, height), Image.Resampling.BICUBIC) for p in pictures)
     return np.stack([np.asarray(p).reshape(height, width, image_shape[2]) for p in resized])
 
@@ -82,7 +82,7 @@ def feature_network(which: str | os.PathLike | keras.Model = "mnist") -> Feature
         return _of_saved_model(trained_models.folder("mnist_classifier"))
     if which == "inception":
         return _inception()
-    path = Path(which).expanduser()
+    path = expanded(which)
     if path.suffix == ".keras" and path.is_file():
         return _of_keras(keras.models.load_model(path, compile=False), path.stem)
     for folder in (path / "saved_model", path):

@@ -6,7 +6,7 @@ from keras import layers
 
 from kerasgan import images
 from kerasgan.layers import normal
-from kerasgan.losses import logistic
+from kerasgan.losses import logistic, probabilities_of_real
 from kerasgan.model import GenerativeModel
 from kerasgan.models.dcgan import discriminator, generator
 
@@ -91,8 +91,7 @@ class AlphaGAN(GenerativeModel):
         return self.report(reconstruction=reconstruction, e_loss=e_loss, g_loss=g_loss, d_loss=d_loss, c_loss=c_loss)
 
     def judge(self, x):
-        fake = self(self.prior(len(x), seed=0))
-        return tf.sigmoid(self.discriminator(x)), tf.sigmoid(self.discriminator(fake))
+        return probabilities_of_real(self.discriminator, x, self(self.prior(len(x), seed=0)))
 
     def reconstruct(self, x):
         return self(self.encoder(x))

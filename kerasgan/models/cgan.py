@@ -6,7 +6,7 @@ import tensorflow as tf
 from keras import layers
 
 from kerasgan.layers import Dropout, Maxout, batch_normalization, normal
-from kerasgan.losses import logistic
+from kerasgan.losses import logistic, probabilities_of_real
 from kerasgan.model import LabelledModel
 
 
@@ -78,7 +78,7 @@ class CGAN(LabelledModel):
     def judge(self, batch):
         x, y = batch
         z, _ = self.prior(len(x), seed=0)
-        return tf.sigmoid(self.discriminator((x, y))), tf.sigmoid(self.discriminator((self((z, y)), y)))
+        return probabilities_of_real(self.discriminator, (x, y), (self((z, y)), y))
 
 
 def generator(image_shape, classes, latent_dim, width):

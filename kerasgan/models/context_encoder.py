@@ -8,7 +8,7 @@ from keras import layers
 from kerasgan import images
 from kerasgan.errors import UserError
 from kerasgan.layers import batch_normalization, crop, halvings, normal
-from kerasgan.losses import logistic
+from kerasgan.losses import logistic, probabilities_of_real
 from kerasgan.model import GenerativeModel
 from kerasgan.models.dcgan import discriminator
 
@@ -103,8 +103,7 @@ class ContextEncoder(GenerativeModel):
 
     def judge(self, x):
         rows, columns = self.region
-        real, fake = x[:, rows, columns], self.predict_region(x)
-        return tf.sigmoid(self.discriminator(real)), tf.sigmoid(self.discriminator(fake))
+        return probabilities_of_real(self.discriminator, x[:, rows, columns], self.predict_region(x))
 
     def snapshot(self, batch):
         """Rows: the images with their holes, filled, and as they were."""

@@ -6,7 +6,7 @@ import tensorflow as tf
 from keras import layers
 
 from kerasgan.layers import Dropout, Maxout
-from kerasgan.losses import logistic
+from kerasgan.losses import logistic, probabilities_of_real
 from kerasgan.model import GenerativeModel
 
 
@@ -68,8 +68,7 @@ class GAN(GenerativeModel):
         return self.report(d_loss=d_loss, g_loss=g_loss)
 
     def judge(self, x):
-        fake = self(self.prior(len(x), seed=0))
-        return tf.sigmoid(self.discriminator(x)), tf.sigmoid(self.discriminator(fake))
+        return probabilities_of_real(self.discriminator, x, self(self.prior(len(x), seed=0)))
 
 
 def generator(image_shape, latent_dim, width):

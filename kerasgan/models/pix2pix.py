@@ -10,7 +10,7 @@ from keras import layers
 from kerasgan import images
 from kerasgan.errors import UserError
 from kerasgan.layers import Dropout, crop, halvings, instance_normalization, normal
-from kerasgan.losses import logistic
+from kerasgan.losses import logistic, probabilities_of_real
 from kerasgan.model import GenerativeModel
 
 
@@ -82,8 +82,7 @@ class Pix2Pix(GenerativeModel):
 
     def judge(self, batch):
         x, y = batch
-        pairs = tf.concat([x, y], -1), tf.concat([x, self(x)], -1)
-        return tuple(tf.sigmoid(self.discriminator(pair)) for pair in pairs)
+        return probabilities_of_real(self.discriminator, tf.concat([x, y], -1), tf.concat([x, self(x)], -1))
 
     def snapshot(self, batch):
         """Rows: source, output, target."""

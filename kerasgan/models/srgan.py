@@ -1,7 +1,6 @@
 """SRGAN. Ledig et al., 2017. https://arxiv.org/abs/1609.04802"""
 
 import contextlib
-from pathlib import Path
 
 import keras
 import tensorflow as tf
@@ -9,9 +8,10 @@ from keras import layers
 
 from kerasgan.errors import UserError
 from kerasgan.layers import batch_normalization
-from kerasgan.losses import logistic
+from kerasgan.losses import logistic, probabilities_of_real
 from kerasgan.model import GenerativeModel, precision
 from kerasgan.models.srresnet import beside_bicubic, enlarging, generator
+from kerasgan.paths import expanded
 
 
 class SRGAN(GenerativeModel):
@@ -119,8 +119,7 @@ class SRGAN(GenerativeModel):
     def judge(self, batch):
         small, x = batch
         height, width, _ = self.image_shape
-        fake = self.generator(small)[:, :height, :width]
-        return tf.sigmoid(self.discriminator(x)), tf.sigmoid(self.discriminator(fake))
+        return probabilities_of_real(self.discriminator, x, self.generator(small)[:, :height, :width])
 
     def snapshot(self, batch):
         """Rows: the small image enlarged by bicubic interpolation, by the model, and the original."""
@@ -174,13 +173,13 @@ def vgg19():
 
 
 def _loaded(path):
-    if not Path(path).expanduser().is_file():
+    if not expanded(path).is_file():
         raise UserError(
             f"There is no feature network {path}: give --features PATH, a .keras file with a model of RGB images in "
             "[-1, 1] whose output is a feature map, such as zoo/srgan/features.py trains."
         )
     try:
-        network = keras.models.load_model(Path(path).expanduser(), compile=False)
+        network = keras.models.load_model(expanded(path), compile=False)
     except (OSError, ValueError, TypeError) as error:
         raise UserError(f"{path} cannot be read as a Keras model: {str(error).splitlines()[0]}") from None
     ends = [[tuple(end.shape) for end in getattr(network, side, None) or []] for side in ("inputs", "outputs")]
