@@ -21,19 +21,19 @@ def logistic(logits: tf.Tensor, real: bool) -> tf.Tensor:
 
 
 def probabilities_of_real(discriminator: Callable, x: Any, fake: Any) -> tuple[tf.Tensor, tf.Tensor]:
-    """Return D(x) and D(fake), the probabilities that logistic() teaches: float32[n, ..., 1] in [0, 1].
+    """Return D(x) and D(fake), the probabilities that logistic() teaches: float32 in [0, 1], shaped as the logits.
 
-    discriminator: returns logits float32[n, 1] of images, or float32[n, rows, columns, 1] of their patches
+    discriminator: returns logits float32[n] or [n, 1] of images, or float32[n, rows, columns, 1] of their patches
     x, fake: what it takes, real and made: images, or images with their labels
 
     Raises UserError for other outputs, such as one logit for each class.
     """
     both = discriminator(x), discriminator(fake)
     for logits in both:
-        if not tf.is_tensor(logits) or logits.shape[-1] != 1:
+        if not tf.is_tensor(logits) or (logits.shape.rank > 1 and logits.shape[-1] != 1):
             found = logits.shape if tf.is_tensor(logits) else f"{len(logits)} outputs"
             raise UserError(
-                f"D(x) is taken of a discriminator with one logit for each image or patch, [n, ..., 1]; this one "
+                f"D(x) is taken of a discriminator with one logit for each image or patch; this one "
                 f"returns {found}. Give the class of your model a judge() that says how it tells real images from fake "
                 "ones, or one that returns None."
             )

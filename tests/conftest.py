@@ -6,7 +6,6 @@ import shutil
 import tempfile
 
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
-
 from pathlib import Path
 
 import keras
@@ -14,6 +13,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from kerasgan.contract import XLA_FLAGS
+
+# With the last one, TensorFlow 2.21 compiles twice as fast.
+os.environ["XLA_FLAGS"] = f"{XLA_FLAGS} --xla_cpu_use_fusion_emitters=false"
 pytest.register_assert_rewrite("kerasgan.contract.promises")
 
 from kerasgan import explore, pictures  # noqa: E402

@@ -197,6 +197,7 @@ def test_probabilities_of_real_are_sigmoids_of_one_logit():
     real, made = probabilities_of_real(lambda x: tf.reduce_sum(x, axis=1, keepdims=True), tf.constant(x), fake)
     np.testing.assert_allclose(real, 1 / (1 + np.exp(-x.sum(axis=1, keepdims=True))), rtol=1e-5)
     np.testing.assert_allclose(made, 1 / (1 + np.exp(-fake.sum(axis=1, keepdims=True))), rtol=1e-5)
+    assert probabilities_of_real(lambda x: x[:, 0], tf.constant(x), tf.constant(fake))[0].shape == 5
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,8 @@ from typing import Any
 from kerasgan.errors import UserError
 
 # XLA compiles for a few steps of small models here: code that is slow is soon made. It is read when TensorFlow loads.
-os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true")
+XLA_FLAGS = "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true"
+os.environ.setdefault("XLA_FLAGS", XLA_FLAGS)
 
 __all__ = ["check"]
 
