@@ -13,6 +13,7 @@ from kerasgan import run_folder
 from kerasgan.paths import expanded, for_tensorflow
 from kerasgan.spacing import due
 
+FIRST_DRAWING = 3.0  # seconds after the start: a run that ends before is drawn once, at its end
 ROWS = 10_000  # of a long run: a megabyte or two
 POINTS = 1000  # of each of TensorBoard's curves, which shows no more: 0.1 MB
 
@@ -31,9 +32,9 @@ class History(keras.callbacks.Callback):
         super().__init__()
         self.run = expanded(run)
         self.seconds_between_drawings = seconds_between_drawings
-        self.drawn_at = float("-inf")
 
     def on_train_begin(self, logs=None):
+        self.drawn_at = time.monotonic() + FIRST_DRAWING - self.seconds_between_drawings
         self.path = self.run / "history.csv"
         self.writer = tf.summary.create_file_writer(for_tensorflow(self.run / "tensorboard"))
         self.table = self.last = None
