@@ -20,23 +20,12 @@ import keras
 from matplotlib import pyplot
 
 from kerasgan import callbacks, data, metrics, run_folder
+from kerasgan.models import CLASSES
+from kerasgan.variants import variant
 
 ZOO = Path(__file__).parents[1] / "zoo"
-VARIANTS = (
-    "gan",
-    "dcgan",
-    "cgan",
-    "acgan",
-    "projection_gan",
-    "lsgan",
-    "wgan",
-    "wgan_gp",
-    "alpha_gan",
-    "sgan",
-    "vae",
-    "real_nvp",
-    "ddpm",
-)
+DIGITS = [key for key in CLASSES if (ZOO / key / "mnist.py").is_file() and not variant(key).starts_from]
+VARIANTS = [key for key in DIGITS if "sample" in variant(key).verbs]
 NAME = "MNIST-FID"
 MOMENTS = (60, 120, 300)  # seconds at which the table says what was reached
 

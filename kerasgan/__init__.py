@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from kerasgan import (
         callbacks,
+        cards,
         data,
         evaluation,
         explore,
@@ -36,6 +37,7 @@ __version__ = version("kerasgan")
 
 _SUBMODULES = (
     "callbacks",
+    "cards",
     "data",
     "evaluation",
     "explore",

@@ -1,5 +1,6 @@
 """What a trained model is worth: all measures that apply to what it can do, each with what it is to be compared with.
 
+record = kerasgan.evaluation.measured(kerasgan.evaluation.Measurement("runs/dcgan-mnist"))
 measures = kerasgan.evaluation.generation(model, test_images, train_images, network)
 """
 
@@ -9,12 +10,17 @@ import dataclasses
 import math
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from kerasgan import class_names, metrics
+import kerasgan  # its metrics, which import TensorFlow, when something is measured
+from kerasgan import class_names, run_folder
 from kerasgan.errors import UserError
+from kerasgan.held_out import DRAWS, SAMPLES, HeldOut
+
+if TYPE_CHECKING:
+    from kerasgan import metrics
 
 BLOCK = 500  # images that a model gets at once
 VARIETY = "variety (1 - MS-SSIM)"
@@ -37,13 +43,147 @@ class Measure:
     beside_what: str = ""
 
 
+@dataclasses.dataclass(frozen=True)
+class Measurement:
+    """A model, and how it is to be measured.
+
+    model: a run folder, a SavedModel of kerasgan, or the name of a trained model
+    data, data_dir, split: what it is measured on; by default another split of what it was trained on
+    n: images at most, and samples in each of `draws`
+    features: what samples are measured with, as `metrics.feature_network` takes it; by default what suits the data
+    task: what makes the pairs for translations
+    normal: labels of normal images, for anomaly scores
+    """
+
+    model: str
+    data: str | None = None
+    data_dir: str | None = None
+    split: str | None = None
+    n: int = SAMPLES
+    draws: int = DRAWS
+    features: str | None = None
+    task: str | None = None
+    normal: str | None = None
+
+    def about(self) -> dict[str, Any]:
+        """Return the kerasgan.json of the model, which is not loaded for it. Raises UserError without a model."""
+        return run_folder.about_model(run_folder.saved_model(self.model))
+
+    def held_out(self) -> HeldOut:
+        """Return the images to measure it on, not read yet. Raises UserError if nobody says which."""
+        about = self.about()
+        shape = tuple(about["images"]["shape"] if "images" in about else about["image_shape"])
+        return HeldOut(about.get("data", {}), shape, self.data, self.split, self.data_dir, self.task, self.normal)
+
+
+def measured(measurement: Measurement) -> dict[str, Any]:
+    """Return all measures that apply to a model, with what they were made with, as JSON can keep them.
+
+    Raises UserError where none applies, and for a model, data or features that there are not.
+    """
+    about, held_out = measurement.about(), measurement.held_out()
+    network = None
+    model = kerasgan.load(measurement.model)
+    if "sample" in about["verbs"]:
+        try:
+            network = kerasgan.metrics.feature_network(measurement.features or held_out.features())
+        except UserError as error:
+            if measurement.features:
+                raise
+            held_out.reasons.append(f"samples: {error}")  # nobody asked for this network
+    groups = _groups(model, held_out, network, measurement.n, measurement.draws)
+    measures = {title: its for title, its in groups.items() if its}
+    if not measures:
+        raise UserError(f"Nothing that {about['variant']} can do is measured on {held_out.name}: {held_out.missing()}.")
+    return {
+        "model": measurement.model,
+        "variant": about["variant"],
+        "steps": about.get("steps"),
+        "parameters": about.get("parameters"),
+        "seconds_of_training": about.get("seconds"),
+        "data": {"name": held_out.name, "split": held_out.split},
+        "network": network and _described(network),
+        "measures": {title: [dataclasses.asdict(one) for one in its] for title, its in measures.items()},
+        "unmeasured": held_out.reasons,
+        "versions": kerasgan.versions(),
+    }
+
+
+def _groups(model, held_out, network, n, draws):
+    verbs, found, reasons = model.about["verbs"], {}, held_out.reasons
+    if network:
+        others = None if held_out.split == "train" else held_out.images(n * draws, "train")
+        name, real = held_out.distance(network), held_out.images(n)
+        found["samples"] = generation(model, real, others, network, n, draws, name)
+        reasons += unmeasured(len(real), real.shape[1:], name)
+    if "reconstruct" in verbs:
+        found["reconstructions"] = reconstruction(model, held_out.images(n))
+    if "translate" in verbs and (sides := pairs(model, held_out, n)):
+        found["translations"] = translation(model.translate, *sides)
+        if "translate_back" in verbs:
+            found["translations back"] = translation(model.translate_back, *sides[::-1])
+    if {"reconstructions", "translations"} & set(found):
+        reasons += unlike(held_out.image_shape)
+    if "classify" in verbs and (its := held_out.labelled(n)):
+        found["classes"] = classification(model, *its)
+    if "log_prob" in verbs:
+        found["likelihood"] = likelihood(model, *held_out.columns("images", n))
+    if "anomaly_score" in verbs and (its := held_out.anomalies(n)):
+        found["anomalies"] = anomalies(model, *its)
+    return found
+
+
+def pairs(model: Any, held_out: HeldOut, n: int) -> list[np.ndarray] | None:
+    """Return uint8 sources and targets, at most n; None where the data has no pairs.
+
+    Of a model that makes its own sources they are these, unless another task was given.
+    """
+    if "degrade" not in model.about["verbs"] or held_out.task:
+        return held_out.pairs(n)
+    return [degraded(model, targets := held_out.images(n)), targets]
+
+
+def _described(network):
+    from kerasgan.metrics.features import RESIZER
+
+    return {
+        "name": network.name,
+        "sha256": network.sha256,
+        "image_shape": list(network.image_shape),
+        "resizer": RESIZER,
+    }
+
+
+def value(one: dict[str, Any]) -> str:
+    """Return the text of a measure's value, with its spread over draws and its confidence interval where it has them.
+
+    one: a Measure as `measured` returns it
+    """
+    text = _number(one["value"]) + (f" ± {one['std']:.2g}" if one["std"] is not None else "")
+    if one["low"] is not None:
+        text += f" ({_number(one['low'])} to {_number(one['high'])})"
+    return f"{text} {one['unit']}".rstrip()
+
+
+def beside(one: dict[str, Any]) -> str:
+    """Return the text of what stands beside a measure; nothing where nothing does."""
+    if one["beside"] is None:
+        return ""
+    spread = f" ± {one['beside_std']:.2g}" if one["beside_std"] is not None else ""
+    return f"{one['beside_what']}: {_number(one['beside'])}{spread}"
+
+
+def _number(value):
+    return f"{value:.4g}" if abs(value) < 1000 else f"{value:,.0f}"
+
+
 def generation(
     model: Any,
     real: np.ndarray,
     others: np.ndarray | None,
     network: metrics.FeatureNetwork,
-    n: int = 10_000,
-    draws: int = 3,
+    n: int = SAMPLES,
+    draws: int = DRAWS,
     name: str = "Frechet distance",
 ) -> list[Measure]:
     """Return how good and how various samples are: means over `draws` of n samples, each against the same real images.
@@ -92,6 +232,8 @@ def unmeasured(n: int, image_shape: tuple[int, int, int], name: str = "Frechet d
 
     name: what the Frechet distance is called
     """
+    from kerasgan import metrics
+
     here = "here is 1" if n == 1 else f"here are {n:,}"
     found = []
     if n < 2:
@@ -115,10 +257,12 @@ def unmeasured(n: int, image_shape: tuple[int, int, int], name: str = "Frechet d
 
 def unlike(image_shape: tuple[int, int, int]) -> list[str]:
     """Return what `reconstruction` and `translation` cannot measure of images of a shape, with the reason."""
-    return [f"SSIM: {_too_small(image_shape)}"] if min(image_shape[:2]) < metrics.WINDOW else []
+    return [f"SSIM: {_too_small(image_shape)}"] if min(image_shape[:2]) < kerasgan.metrics.WINDOW else []
 
 
 def _too_small(image_shape):
+    from kerasgan import metrics
+
     height, width = image_shape[:2]
     return f"it looks at windows of {metrics.WINDOW} x {metrics.WINDOW} pixels; the images have {height} x {width}"
 
@@ -127,6 +271,8 @@ class _Reference:
     """Real images that sets of images of equal number are measured against, by all that so many have a measure of."""
 
     def __init__(self, real, network, name):
+        from kerasgan import metrics
+
         self.real, self.network, self.name = network(real), network, name
         n = len(real)
         self.better = {name: "lower", "kernel distance": "lower"} if n > 1 else {}
@@ -136,6 +282,8 @@ class _Reference:
             self.better |= {"class score": "higher", "rarest class": "", "most frequent class": ""}
 
     def measured(self, images):
+        from kerasgan import metrics
+
         features, found = self.network(images), {}
         if self.name in self.better:
             kernel = metrics.kernel_distance(features, self.real)
@@ -156,7 +304,7 @@ class _Reference:
 def _label_accuracy(model, network, n):
     labels = np.arange(n, dtype=np.int32) % len(class_names.all_of_model(model.about))
     logits = network.classify(model.sample_labelled(labels=class_names.asked(model.about, labels), seed=0))
-    return Measure("label accuracy", metrics.accuracy(logits, labels), "higher", n)
+    return Measure("label accuracy", kerasgan.metrics.accuracy(logits, labels), "higher", n)
 
 
 def reconstruction(model: Any, images: np.ndarray) -> list[Measure]:
@@ -181,7 +329,7 @@ def translation(translate: Callable, sources: np.ndarray, targets: np.ndarray) -
         raise UserError(
             f"Sources of {found[0]} become {found[1]}, and the targets are {found[2]}: give the --task that was learnt."
         )
-    return _likeness(made, targets, metrics.fitted(sources, targets.shape[1:]))
+    return _likeness(made, targets, kerasgan.metrics.fitted(sources, targets.shape[1:]))
 
 
 def _likeness(made, targets, untouched=None):
@@ -190,8 +338,8 @@ def _likeness(made, targets, untouched=None):
         # over all images: one that is equal to its target has an infinite ratio of its own
         ratio = -10 * math.log10(max((difference**2).mean() / 255**2, 1e-12))
         found = {"L1": np.abs(difference).mean() / 255, "PSNR": ratio}
-        if min(targets.shape[1:3]) >= metrics.WINDOW:
-            found["SSIM"] = float(metrics.ssim(images, targets).mean())
+        if min(targets.shape[1:3]) >= kerasgan.metrics.WINDOW:
+            found["SSIM"] = float(kerasgan.metrics.ssim(images, targets).mean())
         return found
 
     found, beside = measured(made), {} if untouched is None else measured(untouched)
@@ -212,7 +360,7 @@ def _likeness(made, targets, untouched=None):
 def classification(model: Any, images: np.ndarray, labels: np.ndarray) -> list[Measure]:
     """Return the share of uint8 images whose most probable class is their label."""
     logits = _asked(model.classify, images)
-    return [Measure("accuracy", metrics.accuracy(logits, labels), "higher", len(images))]
+    return [Measure("accuracy", kerasgan.metrics.accuracy(logits, labels), "higher", len(images))]
 
 
 def likelihood(model: Any, images: np.ndarray) -> list[Measure]:
@@ -228,7 +376,7 @@ def likelihood(model: Any, images: np.ndarray) -> list[Measure]:
 def anomalies(model: Any, images: np.ndarray, anomalous: np.ndarray) -> list[Measure]:
     """Return how well the anomaly score tells uint8 images that are anomalous (1) from normal ones (0)."""
     scores = _asked(model.anomaly_score, images).reshape(len(images))
-    return [Measure("AUC of the anomaly score", metrics.auc(scores, anomalous), "higher", len(images))]
+    return [Measure("AUC of the anomaly score", kerasgan.metrics.auc(scores, anomalous), "higher", len(images))]
 
 
 def _asked(verb, images):

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
     from kerasgan import data, metrics
 
+SAMPLES, DRAWS = 10_000, 3  # images at most, and samples in each draw, unless other numbers are asked for
+
 
 def is_found_by_name(about: dict[str, Any]) -> bool:
     """Return whether data, the `data` in kerasgan.json, is found by its name wherever one is, and not at a place."""

@@ -12,7 +12,7 @@ from kerasgan.errors import UserError
 from kerasgan.paths import expanded
 
 PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")  # dtype policies that networks can compute in
-NEED_KERAS = ("callbacks", "data.given", "evaluation", "layers", "metrics", "model", "models.")
+NEED_KERAS = ("callbacks", "data.given", "layers", "metrics", "model", "models.")
 
 
 class Refusal(importlib.abc.MetaPathFinder):

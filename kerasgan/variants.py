@@ -96,6 +96,13 @@ def variants_with(verb: str) -> list[str]:
     return [key for key in CLASSES if verb in variant(key).verbs]
 
 
+def citation(key: str) -> str:
+    """Return the first author and the year of the paper of one of the zoo's, which the first line of its file has."""
+    first_line = (ast.get_docstring(_tree(f"kerasgan.models.{key}")) or "").partition("\n")[0]
+    cited = re.match(r".*?\. ([^\W\d]+).*?(\d{4})", first_line)
+    return " ".join(cited.groups()) if cited else first_line
+
+
 # ---- the zoo's own, from their source -------------------------------------------------------------------------------
 
 
@@ -224,13 +231,13 @@ def _variant(key, name, said, arguments, docstrings):
         name=name,
         summary=docstrings[0].splitlines()[0],
         arguments=arguments,
-        help={**{name: name for name in arguments}, **_help(docstrings, arguments)},
+        help={**{name: name for name in arguments}, **meanings(docstrings, arguments)},
         **{**{part: said[part] for part in _SAID}, "task": said["task"] or said["takes"]},
     )
 
 
-def _help(docstrings: list[str], arguments: Iterable[str]) -> dict[str, str]:
-    """Return what docstrings say of a constructor's arguments: paragraphs of `name: ...`, which begin with one of them.
+def meanings(docstrings: list[str], arguments: Iterable[str]) -> dict[str, str]:
+    """Return what docstrings say of arguments: paragraphs of `name: ...`, which begin with one of them.
 
     docstrings: the class's own first, and then those of what it derives from, which hold where it says nothing
     """

@@ -529,3 +529,17 @@ def test_losses_that_are_not_finite_are_drawn_where_they_are(tmp_path):
     assert Image.open(tmp_path / "losses.png").size[0] == 800
     rows = run_folder.read_table(tmp_path / "history.csv")
     assert [float(row["d_loss"]) for row in rows] == pytest.approx(values, nan_ok=True)
+
+
+@pytest.mark.parametrize(
+    ("argv", "command"), [(["zoo/x.py", "--epochs", "3"], "python zoo/x.py --epochs 3"), (["x"], None)]
+)
+def test_a_run_keeps_the_command_of_a_script_and_the_cores_it_had(
+    argv, command, tmp_path, monkeypatch, steps_taken_eagerly
+):
+    monkeypatch.setattr("sys.argv", argv)
+    batches = small_batches("gan")
+    small_model("gan").fit(batches, epochs=1, verbose=0, callbacks=[callbacks.Record(tmp_path / "run", batches)])
+    record = run_folder.read(tmp_path / "run")
+    assert record.get("command") == command
+    assert 1 <= record["cores"] <= os.cpu_count()

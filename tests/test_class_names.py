@@ -11,11 +11,12 @@ from conftest import small_model
 from PIL import Image
 
 import kerasgan
-from kerasgan import class_names, data, latent, points, tasks
-from kerasgan.cli import evaluate, main
+from kerasgan import cards, class_names, data, latent, points, tasks
+from kerasgan.cli import main
 from kerasgan.data.labels import numbers
 from kerasgan.data.sources import Source
 from kerasgan.errors import UserError
+from kerasgan.evaluation import Measurement
 from kerasgan.training import planned
 from kerasgan.variants import variant
 
@@ -370,13 +371,14 @@ def test_labels_of_samples_are_judged_by_number(drawn):
 
 
 def test_the_command_of_a_card_quotes_what_was_asked_for():
-    from kerasgan.cli import card
+    measurement = Measurement("model", normal="black, white")
+    assert cards.command(measurement) == "kerasgan evaluate model --normal 'black, white'"
+    assert cards.measurement_of(cards.command(measurement)) == measurement
 
-    options = card._evaluate_options(["model", "--normal", "black, white"])
-    assert card._command(options) == "kerasgan evaluate model --normal 'black, white'"
-    assert (
-        evaluate.held_out(
-            {"images": {"shape": SHAPE}, "data": {"name": "x", "normal": 0}}, card._evaluate_options(["model"])
-        ).normal
-        == 0
-    )
+
+def test_normal_images_are_those_that_were_learnt_unless_others_are_named(tmp_path):
+    (tmp_path / "saved_model.pb").touch()
+    about = {"images": {"shape": SHAPE}, "data": {"name": "x", "normal": 0}}
+    (tmp_path / "kerasgan.json").write_text(json.dumps(about))
+    assert Measurement(str(tmp_path)).held_out().normal == 0
+    assert Measurement(str(tmp_path), normal="cat").held_out().normal == "cat"

@@ -89,6 +89,7 @@ def kerasgan(*arguments, **kwargs):
         ["list", "--trained"],
         ["train", "dcgan", "--help"],
         ["score", "--help"],
+        ["card", "--help"],
     ],
     ids=str,
 )
@@ -542,3 +543,13 @@ def test_ctrl_c_in_the_first_stage_ends_both(second, tmp_path, monkeypatch, caps
 
 def test_the_command_is_installed():
     assert os.access(shutil.which("kerasgan", path=os.path.dirname(sys.executable)), os.X_OK)
+
+
+def test_what_commands_can_do_python_can_do():
+    """Nothing that works is in kerasgan.cli: no other part of the package needs it, nor what stands beside it."""
+    root = Path(__file__).parents[1]
+    files = {
+        file for where in ("kerasgan", "zoo", "benchmarks", "saved_models") for file in (root / where).rglob("*.py")
+    }
+    files -= set((root / "kerasgan/cli").iterdir())
+    assert [str(file) for file in files if re.search(r"kerasgan\.cli|import cli", file.read_text())] == []

@@ -3,7 +3,9 @@
 import argparse
 import functools
 import json
+import re
 import runpy
+import shlex
 from pathlib import Path
 
 import keras
@@ -14,6 +16,7 @@ from PIL import Image
 
 import kerasgan
 import kerasgan.errors
+import kerasgan.recipe
 from kerasgan.models import DDPM, MODELS
 
 ZOO = Path(__file__).parents[1] / "zoo"
@@ -208,3 +211,72 @@ def test_the_table_of_facades_gives_means_and_spreads_over_seeds():
         "| pix2pix | 0.1000 ± 0.1000 | 11.00 ± 1.00 | 0.500 ± 0.000 | 2.000 ± 2.000 | 3 |",
         "| mean of training | 0.3000 | 7.00 | 0.000 | 0.400 |  |",
     ]
+
+
+# ---- recipes as commands --------------------------------------------------------------------------------------------
+
+RECIPES = [f for f in sorted(ZOO.glob("*/*.py")) if "recipe.run(main" in f.read_text()]
+
+
+def call(script, *arguments, monkeypatch):
+    """Run a script as a command does; return its exit code."""
+    monkeypatch.setattr("sys.argv", [str(script), *map(str, arguments)])
+    with pytest.raises(SystemExit) as ended:
+        runpy.run_path(str(script), run_name="__main__")
+    return ended.value.code
+
+
+def test_every_variant_has_a_recipe_that_is_a_command():
+    assert {f.parent.name for f in RECIPES} == {*MODELS, "mnist_classifier"}
+
+
+@pytest.mark.parametrize("script", RECIPES, ids=lambda f: f"{f.parent.name}/{f.stem}")
+def test_a_recipe_explains_its_options(script, monkeypatch, capsys):
+    assert call(script, "--help", monkeypatch=monkeypatch) == 0
+    said = capsys.readouterr().out
+    options = {"--data DATA", "--epochs EPOCHS"}
+    options |= {"--to TO"} if script.parent.name == "mnist_classifier" else {"--run RUN", "--resume "}
+    options |= set() if script.stem == "facades" else {"--data-dir DATA_DIR"}  # those read a folder
+    assert [option for option in options if option not in said] == []
+
+
+def test_a_recipe_is_trained_and_resumed_by_its_options(digits, tmp_path, monkeypatch, steps_taken_eagerly):
+    given = ["--data", digits, "--run", tmp_path / "run"]
+    assert call(ZOO / "gan/mnist.py", *given, "--epochs", 1, monkeypatch=monkeypatch) == 0
+    assert call(ZOO / "gan/mnist.py", *given, "--epochs", 2, "--resume", monkeypatch=monkeypatch) == 0
+    record = kerasgan.run_folder.read(tmp_path / "run")
+    assert (record["epochs"], record["steps"]) == (2, 6)
+    assert record["command"] == f"python {ZOO / 'gan/mnist.py'} --data {digits} --run {tmp_path / 'run'} --epochs 1"
+
+
+@pytest.mark.parametrize(
+    ("recipe", "arguments", "said"),
+    [
+        ("gan/mnist.py", ["--epoch", "3"], "there is no option --epoch (did you mean --epochs?). See python "),
+        ("gan/mnist.py", ["--epochs", "0"], "argument --epochs: 0 is not a whole number from 1"),
+        ("gan/mnist.py", ["--data", "nowhere"], "There is no data set nowhere"),
+        ("gan/mnist.py", ["--data", "digits", "--resume"], "There is nothing to resume in runs/gan-mnist"),
+        ("gan/mnist.py", ["--data", "digits", "--run", "."], ". exists: continue it with --resume, or choose another"),
+        ("pix2pix/facades.py", ["--data", "nowhere"], "nowhere"),
+        ("pix2pix/facades.py", ["facades"], "there is no option facades"),
+    ],
+)
+def test_a_mistake_in_what_a_recipe_is_given_is_one_line(recipe, arguments, said, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert call(ZOO / recipe, *arguments, monkeypatch=monkeypatch) == 2
+    error = capsys.readouterr().err
+    assert error.startswith(f"{ZOO / recipe}: ")
+    assert said in error
+    assert error.count("\n") == 1
+
+
+def test_the_commands_that_trained_the_models_are_those_of_their_recipes(monkeypatch):
+    """Each command in a card, and in the list of trained models, gives its recipe options that it has."""
+    cards = [json.loads(file.read_text())["command"] for file in ZOO.glob("*/card.json")]
+    listed = re.findall(r"`python (zoo/\S+[^`]*)`", (ZOO.parent / "saved_models/README.md").read_text())
+    assert len(cards) == len(MODELS) <= len(listed)
+    for command in [*cards, *listed]:
+        script, *given = shlex.split(command.removeprefix("python "))
+        if ZOO.parent / script in RECIPES:
+            main = runpy.run_path(str(ZOO.parent / script))["main"]
+            assert vars(kerasgan.recipe._parser(script, main, {}).parse_args(given)), command

@@ -6,7 +6,9 @@ import datetime
 import hashlib
 import json
 import os
+import shlex
 import shutil
+import sys
 import time
 from typing import Any
 
@@ -50,7 +52,8 @@ class Record(keras.callbacks.Callback):
             changed = {"data": about["data"], **self.settings, "first_step": counts["first_step"]}
             run_folder.write(self.run, {**run_folder.read(self.run), **changed})
         else:
-            self._make_folder({**about, **self._count_from_here(), **self.settings, "started": _now()})
+            started = {**_command(), "cores": _cores(), **self.settings, "started": _now()}
+            self._make_folder({**about, **self._count_from_here(), **started})
             self._lock()
         self._check_space()
         self.started = time.monotonic()
@@ -138,6 +141,16 @@ def weights_sha256(model: keras.Model) -> str:
     for w in model.weights:
         digest.update(np.ascontiguousarray(w.numpy()).tobytes())
     return digest.hexdigest()
+
+
+def _command():
+    """Return what a script was called with, such as a recipe; nothing for what else trains, such as a notebook."""
+    return {"command": shlex.join(["python", *sys.argv])} if sys.argv[0].endswith(".py") else {}
+
+
+def _cores():
+    """Return how many processor cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
 
 
 def _now():

@@ -6,103 +6,27 @@ Nothing here imports TensorFlow before it has to train or use a model: help, lis
 from __future__ import annotations
 
 import argparse
-import codecs
-import contextlib
-import io
-import os
-import signal
 import sys
-import threading
 
 from kerasgan import __version__
 from kerasgan.cli import card, check, evaluate, explore, film, generate, tensorboard, train, verbs
 from kerasgan.cli import list as list_
-from kerasgan.cli.options import Parser, tensorflow
-from kerasgan.errors import UserError, one_line
+from kerasgan.cli.options import tensorflow
+from kerasgan.command_line import Parser, answer
 from kerasgan.models import CLASSES
 from kerasgan.variants import is_file, others, variant
 
 __all__ = ["main", "parser"]
 
-INTERRUPTED = "kerasgan: interrupted."
-_AS_IT_IS = "kerasgan.as_it_is"  # how names are printed that the terminal's encoding does not have
-
-
-def _as_it_is(error):
-    """Return the bytes that the name of a file has on the disk; escapes for other letters."""
-    try:
-        return codecs.lookup_error("surrogateescape")(error)
-    except UnicodeError:
-        return codecs.lookup_error("backslashreplace")(error)
-
-
-codecs.register_error(_AS_IT_IS, _as_it_is)
-
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one command. Returns the exit code: 0, or 2 for what the user can put right."""
-    with _stopped_at_once():
-        return _main(sys.argv[1:] if arguments is None else arguments)
+    return answer("kerasgan", lambda: _run(sys.argv[1:] if arguments is None else arguments))
 
 
-def _main(arguments):
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors=_AS_IT_IS)
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorFlow's start-up notes; its errors are still raised
-    try:
-        options = parser(arguments).parse_args(arguments)
-        try:
-            return options.command(options)
-        finally:
-            sys.stdout.flush()  # before an error, so that a file that gets both has them in their order
-    except BrokenPipeError:  # who reads a table has read enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
-    except UserError as error:
-        print(one_line(f"kerasgan: {error}"), file=sys.stderr)
-        return 2
-    except OSError as error:
-        if error.errno is None:
-            raise
-        print(one_line(f"kerasgan: {error.filename or 'The disk'}: {error.strerror}."), file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print(INTERRUPTED, file=sys.stderr)
-        return 130
-
-
-@contextlib.contextmanager
-def _stopped_at_once():
-    """End the process on Ctrl-C and SIGTERM, wherever it is, with one line; training does so on the second one.
-
-    An exception would not do: TensorFlow makes others of it, or loses it, where it calls Python. Nothing needs it: what
-    commands write, they write whole or not at all, and a run goes on from its newest checkpoint.
-    """
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    try:
-        errors = os.dup(2)  # which points elsewhere while TensorFlow is imported
-    except OSError:  # it is closed
-        errors = os.open(os.devnull, os.O_WRONLY)
-
-    def stop(signum, frame):
-        with contextlib.suppress(OSError, RuntimeError, ValueError):  # RuntimeError: in the middle of a print()
-            sys.stdout.flush()
-        os.write(errors, f"{INTERRUPTED}\n".encode())
-        os._exit(130)
-
-    usual = {signal.SIGINT: signal.default_int_handler, signal.SIGTERM: signal.SIG_DFL}
-    replaced = [s for s, handler in usual.items() if signal.getsignal(s) == handler]  # not what nohup and others ignore
-    for s in replaced:
-        signal.signal(s, stop)
-    try:
-        yield
-    finally:
-        for s in replaced:
-            signal.signal(s, usual[s])
-        os.close(errors)
+def _run(arguments):
+    options = parser(arguments).parse_args(arguments)
+    return options.command(options)
 
 
 def parser(arguments: list[str]) -> Parser:

@@ -7,7 +7,8 @@ import math
 
 from kerasgan import inputs, points, run_folder
 from kerasgan.cli import outputs
-from kerasgan.cli.options import FEATURES_HELP, MODEL, Parser, positive, seed, tensorflow
+from kerasgan.cli.options import FEATURES_HELP, MODEL, tensorflow
+from kerasgan.command_line import Parser, positive, seed
 from kerasgan.errors import UserError, one_line
 
 POINT = (

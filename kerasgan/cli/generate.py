@@ -6,8 +6,9 @@ import argparse
 
 from kerasgan import class_names, run_folder
 from kerasgan.cli import outputs
-from kerasgan.cli.options import MODEL, labels, positive, seed, tensorflow
+from kerasgan.cli.options import MODEL, labels, tensorflow
 from kerasgan.cli.verbs import commands_of
+from kerasgan.command_line import positive, seed
 from kerasgan.errors import UserError
 from kerasgan.paths import for_shell
 

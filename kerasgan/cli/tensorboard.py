@@ -6,7 +6,8 @@ import argparse
 import signal
 import threading
 
-from kerasgan.cli.options import port, tensorflow
+from kerasgan.cli.options import tensorflow
+from kerasgan.command_line import port
 from kerasgan.errors import UserError
 from kerasgan.paths import expanded, for_tensorflow
 

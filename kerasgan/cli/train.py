@@ -7,7 +7,8 @@ import os
 from collections.abc import Mapping
 
 from kerasgan import run_folder, tasks, training
-from kerasgan.cli.options import FEATURES_HELP, devices, labels, positive, seed, size, tensorflow
+from kerasgan.cli.options import FEATURES_HELP, devices, labels, size, tensorflow
+from kerasgan.command_line import positive, seed
 from kerasgan.keras_settings import PRECISIONS
 from kerasgan.paths import expanded, for_shell
 from kerasgan.training import FILLED_IN, offered

@@ -2,56 +2,46 @@
 
 from __future__ import annotations
 
+import ast
 import importlib
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from kerasgan.models.acgan import ACGAN
-    from kerasgan.models.alpha_gan import AlphaGAN
-    from kerasgan.models.autoencoder import Autoencoder
-    from kerasgan.models.cgan import CGAN
-    from kerasgan.models.context_encoder import ContextEncoder
-    from kerasgan.models.cyclegan import CycleGAN
-    from kerasgan.models.dcgan import DCGAN
-    from kerasgan.models.ddpm import DDPM
-    from kerasgan.models.denoising_autoencoder import DenoisingAutoencoder
-    from kerasgan.models.f_anogan import FAnoGAN
+    # Each variant's module and class, in the order of all lists: editors read them here, and so does this module.
+    # isort: off
     from kerasgan.models.gan import GAN
-    from kerasgan.models.lsgan import LSGAN
-    from kerasgan.models.pix2pix import Pix2Pix
+    from kerasgan.models.dcgan import DCGAN
+    from kerasgan.models.cgan import CGAN
+    from kerasgan.models.acgan import ACGAN
     from kerasgan.models.projection_gan import ProjectionGAN
-    from kerasgan.models.real_nvp import RealNVP
-    from kerasgan.models.sgan import SGAN
-    from kerasgan.models.srgan import SRGAN
-    from kerasgan.models.srresnet import SRResNet
-    from kerasgan.models.vae import VAE
+    from kerasgan.models.lsgan import LSGAN
     from kerasgan.models.wgan import WGAN
     from kerasgan.models.wgan_gp import WGANGP
+    from kerasgan.models.alpha_gan import AlphaGAN
+    from kerasgan.models.sgan import SGAN
+    from kerasgan.models.pix2pix import Pix2Pix
+    from kerasgan.models.cyclegan import CycleGAN
+    from kerasgan.models.srresnet import SRResNet
+    from kerasgan.models.srgan import SRGAN
+    from kerasgan.models.context_encoder import ContextEncoder
+    from kerasgan.models.f_anogan import FAnoGAN
+    from kerasgan.models.autoencoder import Autoencoder
+    from kerasgan.models.denoising_autoencoder import DenoisingAutoencoder
+    from kerasgan.models.vae import VAE
+    from kerasgan.models.real_nvp import RealNVP
+    from kerasgan.models.ddpm import DDPM
+    # isort: on
 
-# Each variant's module and class.
-CLASSES = {
-    "gan": "GAN",
-    "dcgan": "DCGAN",
-    "cgan": "CGAN",
-    "acgan": "ACGAN",
-    "projection_gan": "ProjectionGAN",
-    "lsgan": "LSGAN",
-    "wgan": "WGAN",
-    "wgan_gp": "WGANGP",
-    "alpha_gan": "AlphaGAN",
-    "sgan": "SGAN",
-    "pix2pix": "Pix2Pix",
-    "cyclegan": "CycleGAN",
-    "srresnet": "SRResNet",
-    "srgan": "SRGAN",
-    "context_encoder": "ContextEncoder",
-    "f_anogan": "FAnoGAN",
-    "autoencoder": "Autoencoder",
-    "denoising_autoencoder": "DenoisingAutoencoder",
-    "vae": "VAE",
-    "real_nvp": "RealNVP",
-    "ddpm": "DDPM",
-}
+
+def _classes() -> dict[str, str]:
+    """Return the name of each variant's class by that of its module, as the imports above have them."""
+    statements = ast.walk(ast.parse(Path(__file__).read_text(encoding="utf-8")))
+    imports = [s for s in statements if isinstance(s, ast.ImportFrom) and (s.module or "").startswith(f"{__name__}.")]
+    return {(statement.module or "").rpartition(".")[2]: statement.names[0].name for statement in imports}
+
+
+CLASSES = _classes()
 
 __all__ = ["MODELS", *CLASSES.values()]
 

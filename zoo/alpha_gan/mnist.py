@@ -1,16 +1,15 @@
 """alpha-GAN on MNIST, half as wide as the default, for a CPU."""
 
-import sys
-
 import keras
 
-from kerasgan import callbacks, data
+from kerasgan import callbacks, recipe
+from kerasgan.data import load
 from kerasgan.models import AlphaGAN
 
 
-def main(name="mnist", run="runs/alpha_gan-mnist", epochs=3, resume=False, more=()):
+def main(data="mnist", run="runs/alpha_gan-mnist", epochs=3, resume=False, data_dir=None, more=()):
     keras.utils.set_random_seed(0)
-    digits = data.load(name, takes="images", batch_size=64)
+    digits = load(data, takes="images", batch_size=64, data_dir=data_dir)
 
     model = AlphaGAN(image_shape=digits.image_shape, latent_dim=50, width=32)
     model.compile()
@@ -18,4 +17,4 @@ def main(name="mnist", run="runs/alpha_gan-mnist", epochs=3, resume=False, more=
 
 
 if __name__ == "__main__":
-    main(resume="--resume" in sys.argv)
+    recipe.run(main)

@@ -1,16 +1,15 @@
 """The deep autoencoder on MNIST, about a third as wide as the paper's."""
 
-import sys
-
 import keras
 
-from kerasgan import callbacks, data
+from kerasgan import callbacks, recipe
+from kerasgan.data import load
 from kerasgan.models import Autoencoder
 
 
-def main(name="mnist", run="runs/autoencoder-mnist", epochs=25, resume=False):
+def main(data="mnist", run="runs/autoencoder-mnist", epochs=25, resume=False, data_dir=None):
     keras.utils.set_random_seed(0)
-    digits = data.load(name, takes="images", batch_size=100)
+    digits = load(data, takes="images", batch_size=100, data_dir=data_dir)
 
     model = Autoencoder(digits.image_shape, width=350)
     model.compile()
@@ -18,4 +17,4 @@ def main(name="mnist", run="runs/autoencoder-mnist", epochs=25, resume=False):
 
 
 if __name__ == "__main__":
-    main(resume="--resume" in sys.argv)
+    recipe.run(main)

@@ -1,21 +1,18 @@
 """CGAN on MNIST: ask for a digit, get that digit. Seven minutes of one core."""
 
-import sys
-
 import keras
 
-from kerasgan import callbacks, data
+from kerasgan import callbacks, recipe
+from kerasgan.data import load
 from kerasgan.models import CGAN
 
-EPOCHS = 20
 
-
-def main(name="mnist", run="runs/cgan-mnist", epochs=EPOCHS, resume=False, more=()):
+def main(data="mnist", run="runs/cgan-mnist", epochs=20, resume=False, data_dir=None, more=()):
     keras.utils.set_random_seed(0)
-    digits = data.load(name, takes="labelled", batch_size=100)
+    digits = load(data, takes="labelled", batch_size=100, data_dir=data_dir)
 
     model = CGAN(digits.image_shape, classes=digits.classes, width=480)
-    rate = keras.optimizers.schedules.CosineDecay(1e-3, EPOCHS * len(digits))  # not 2e-4: minutes, not hours
+    rate = keras.optimizers.schedules.CosineDecay(1e-3, epochs * len(digits))  # not 2e-4: minutes, not hours
     model.compile(
         discriminator=keras.optimizers.Adam(rate, beta_1=0.5),
         generator=keras.optimizers.Adam(rate, beta_1=0.5),
@@ -24,4 +21,4 @@ def main(name="mnist", run="runs/cgan-mnist", epochs=EPOCHS, resume=False, more=
 
 
 if __name__ == "__main__":
-    main(resume="--resume" in sys.argv)
+    recipe.run(main)

@@ -1,16 +1,15 @@
 """A context encoder on CIFAR-10, half as wide as the paper's, for a CPU."""
 
-import sys
-
 import keras
 
-from kerasgan import callbacks, data
+from kerasgan import callbacks, recipe
+from kerasgan.data import load
 from kerasgan.models import ContextEncoder
 
 
-def main(name="cifar10", run="runs/context_encoder-cifar10", epochs=6, resume=False, seed=0):
+def main(data="cifar10", run="runs/context_encoder-cifar10", epochs=6, resume=False, seed=0, data_dir=None):
     keras.utils.set_random_seed(seed)
-    pictures = data.load(name, takes="images", batch_size=64, mirror=True, seed=seed)
+    pictures = load(data, takes="images", batch_size=64, mirror=True, seed=seed, data_dir=data_dir)
 
     model = ContextEncoder(image_shape=pictures.image_shape, width=32, overlap=2)
     model.compile()
@@ -18,4 +17,4 @@ def main(name="cifar10", run="runs/context_encoder-cifar10", epochs=6, resume=Fa
 
 
 if __name__ == "__main__":
-    main(resume="--resume" in sys.argv)
+    recipe.run(main)

@@ -1,16 +1,15 @@
 """The denoising autoencoder on MNIST, a quarter of each image destroyed."""
 
-import sys
-
 import keras
 
-from kerasgan import callbacks, data
+from kerasgan import callbacks, recipe
+from kerasgan.data import load
 from kerasgan.models import DenoisingAutoencoder
 
 
-def main(name="mnist", run="runs/denoising_autoencoder-mnist", epochs=15, resume=False):
+def main(data="mnist", run="runs/denoising_autoencoder-mnist", epochs=15, resume=False, data_dir=None):
     keras.utils.set_random_seed(0)
-    digits = data.load(name, takes="images", batch_size=100)
+    digits = load(data, takes="images", batch_size=100, data_dir=data_dir)
 
     model = DenoisingAutoencoder(digits.image_shape, width=450, destroyed=0.25)
     model.compile()
@@ -18,4 +17,4 @@ def main(name="mnist", run="runs/denoising_autoencoder-mnist", epochs=15, resume
 
 
 if __name__ == "__main__":
-    main(resume="--resume" in sys.argv)
+    recipe.run(main)

@@ -1,17 +1,20 @@
-"""f-AnoGAN on one digit of MNIST: a WGAN-GP learns to draw it, then an encoder to find it again."""
+"""f-AnoGAN on one digit of MNIST: a WGAN-GP learns to draw it, then an encoder to find it again.
 
-import sys
+normal: labels of the images that are learnt: 8, 3,5 or cat
+"""
+
 from pathlib import Path
 
 import keras
 
 import kerasgan
-from kerasgan import callbacks, data
+from kerasgan import callbacks, recipe
+from kerasgan.data import load
 from kerasgan.models import WGANGP, FAnoGAN
 
 
-def main(name="mnist", run="runs/f_anogan-mnist", epochs=22, resume=False, normal=8):
-    digits = data.load(name, task="one_class", normal=normal, batch_size=64)
+def main(data="mnist", run="runs/f_anogan-mnist", epochs=22, resume=False, normal="8", data_dir=None):
+    digits = load(data, task="one_class", normal=normal, batch_size=64, data_dir=data_dir)
     small = {"image_shape": digits.image_shape, "latent_dim": 64, "width": 16}
 
     def adam(rate, **betas):
@@ -31,4 +34,4 @@ def main(name="mnist", run="runs/f_anogan-mnist", epochs=22, resume=False, norma
 
 
 if __name__ == "__main__":
-    main(resume="--resume" in sys.argv)
+    recipe.run(main)

@@ -1,16 +1,15 @@
 """GAN on MNIST, with dense networks and a generator of 480 units a layer."""
 
-import sys
-
 import keras
 
-from kerasgan import callbacks, data
+from kerasgan import callbacks, recipe
+from kerasgan.data import load
 from kerasgan.models import GAN
 
 
-def main(name="mnist", run="runs/gan-mnist", epochs=15, resume=False, more=()):
+def main(data="mnist", run="runs/gan-mnist", epochs=15, resume=False, data_dir=None, more=()):
     keras.utils.set_random_seed(0)
-    digits = data.load(name, takes="images", batch_size=100)
+    digits = load(data, takes="images", batch_size=100, data_dir=data_dir)
 
     model = GAN(digits.image_shape, width=480)
     model.compile()
@@ -18,4 +17,4 @@ def main(name="mnist", run="runs/gan-mnist", epochs=15, resume=False, more=()):
 
 
 if __name__ == "__main__":
-    main(resume="--resume" in sys.argv)
+    recipe.run(main)

@@ -1,10 +1,10 @@
 """The classifier of MNIST whose features and verdicts measure what the zoo draws: MNIST-FID is taken on them.
 
 Writes a SavedModel with the verbs `classify` (logits) and `features` (128 numbers before the last layer).
-"""
 
-import argparse
-from pathlib import Path
+to: folder for the SavedModel
+batch_size: images in a minibatch
+"""
 
 import keras
 import numpy as np
@@ -12,7 +12,8 @@ import tensorflow as tf
 from keras import layers
 
 import kerasgan
-from kerasgan import data, images, metrics, run_folder, saved_model
+from kerasgan import images, metrics, recipe, run_folder, saved_model
+from kerasgan.data import load, tensorflow_dataset
 
 
 def classifier(image_shape, classes):
@@ -29,10 +30,10 @@ def classifier(image_shape, classes):
     return keras.Model(image, logits), keras.Model(image, features)
 
 
-def main(name="mnist", to="kerasgan/metrics/mnist_classifier", epochs=12, batch_size=128):
+def main(data="mnist", to="kerasgan/metrics/mnist_classifier", epochs=12, batch_size=128, data_dir=None):
     run_folder.check_new(to)
     keras.utils.set_random_seed(0)
-    train = data.load(name, task="labelled", image_size=(28, 28), channels=1)
+    train = load(data, task="labelled", image_size=(28, 28), channels=1, data_dir=data_dir)
     x, y = (np.asarray(column) for column in train.columns)
     model, features = classifier(train.image_shape, train.classes)
     rate = keras.optimizers.schedules.CosineDecay(2e-3, epochs * -(-len(x) // batch_size))
@@ -41,8 +42,8 @@ def main(name="mnist", to="kerasgan/metrics/mnist_classifier", epochs=12, batch_
 
     about = {"variant": "mnist_classifier", "recipe": "zoo/mnist_classifier/train.py", "seed": 0, "epochs": epochs}
     about |= {"data": train.about, "image_shape": list(train.image_shape), "versions": kerasgan.versions()}
-    if name == "mnist":
-        test = data.tensorflow_dataset(name, split="test")
+    if data == "mnist":
+        test = tensorflow_dataset(data, split="test", data_dir=data_dir)
         logits = model.predict(images.from_uint8(test.images), batch_size=500, verbose=0)
         about["test_accuracy"] = metrics.accuracy(logits, test.labels)
         print(f"Accuracy on {len(logits):,} test images: {about['test_accuracy']:.4f}")
@@ -55,6 +56,4 @@ def main(name="mnist", to="kerasgan/metrics/mnist_classifier", epochs=12, batch_
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--to", type=Path, default="kerasgan/metrics/mnist_classifier")
-    main(to=parser.parse_args().to)
+    recipe.run(main)

@@ -1,16 +1,15 @@
 """SGAN on MNIST: a classifier from ten labelled images of each digit and 60,000 images without labels."""
 
-import sys
-
 import keras
 
-from kerasgan import callbacks, data
+from kerasgan import callbacks, recipe
+from kerasgan.data import load
 from kerasgan.models import SGAN
 
 
-def main(name="mnist", run="runs/sgan-mnist", epochs=2, resume=False, more=()):
+def main(data="mnist", run="runs/sgan-mnist", epochs=2, resume=False, data_dir=None, more=()):
     keras.utils.set_random_seed(0)
-    digits = data.load(name, takes="partly_labelled", labels=100, batch_size=64)
+    digits = load(data, takes="partly_labelled", labels=100, batch_size=64, data_dir=data_dir)
 
     model = SGAN(image_shape=digits.image_shape, classes=digits.classes, width=16)
     model.compile()
@@ -18,4 +17,4 @@ def main(name="mnist", run="runs/sgan-mnist", epochs=2, resume=False, more=()):
 
 
 if __name__ == "__main__":
-    main(resume="--resume" in sys.argv)
+    recipe.run(main)

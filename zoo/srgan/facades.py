@@ -2,20 +2,22 @@
 
 It starts from the SRResNet of ../srresnet/facades.py, and sees with the feature network of features.py.
 
-facades: the folder of the pix2pix data set, whose pictures hold a photograph on the left.
-"""
+data: the folder of the pix2pix data set, whose pictures hold a photograph on the left.
 
-import sys
+first: the run of zoo/srresnet/facades.py that it starts from
+features: what zoo/srgan/features.py wrote
+"""
 
 import keras
 
 import kerasgan
-from kerasgan import callbacks, data, images
+from kerasgan import callbacks, images, recipe
+from kerasgan.data import Batches, Degradation, side_by_side
 from kerasgan.models import SRGAN
 
 
 def main(
-    facades="facades",
+    data="facades",
     run="runs/srgan-facades",
     epochs=1,
     resume=False,
@@ -24,10 +26,10 @@ def main(
     features="runs/features.keras",
 ):
     keras.utils.set_random_seed(seed)
-    photographs, _ = data.side_by_side(facades, (256, 256))
+    photographs, _ = side_by_side(data, (256, 256))
     tiles = images.tiles(photographs.images, 64)
-    smaller = data.Degradation("super_resolution", {"scale": 4})
-    pairs = data.Batches((tiles,), "pairs", 16, seed, mirror=True, about=photographs.about, degradation=smaller)
+    smaller = Degradation("super_resolution", {"scale": 4})
+    pairs = Batches((tiles,), "pairs", 16, seed, mirror=True, about=photographs.about, degradation=smaller)
 
     # Of a blurred image these features differ about 23 times as much as its pixels; those of VGG19 are scaled to differ
     # as much as pixels (section 3.2). A larger weight keeps the balance of the two losses.
@@ -39,4 +41,4 @@ def main(
 
 
 if __name__ == "__main__":
-    main(*[a for a in sys.argv[1:] if a != "--resume"][:1], resume="--resume" in sys.argv)
+    recipe.run(main)

@@ -1,16 +1,15 @@
 """VAE on MNIST, with a second hidden layer on each side."""
 
-import sys
-
 import keras
 
-from kerasgan import callbacks, data
+from kerasgan import callbacks, recipe
+from kerasgan.data import load
 from kerasgan.models import VAE
 
 
-def main(name="mnist", run="runs/vae-mnist", epochs=30, resume=False, more=()):
+def main(data="mnist", run="runs/vae-mnist", epochs=30, resume=False, data_dir=None, more=()):
     keras.utils.set_random_seed(0)
-    digits = data.load(name, takes="images", batch_size=100)
+    digits = load(data, takes="images", batch_size=100, data_dir=data_dir)
 
     model = VAE(digits.image_shape, latent_dim=20, width=300, depth=2)
     model.compile()
@@ -18,4 +17,4 @@ def main(name="mnist", run="runs/vae-mnist", epochs=30, resume=False, more=()):
 
 
 if __name__ == "__main__":
-    main(resume="--resume" in sys.argv)
+    recipe.run(main)

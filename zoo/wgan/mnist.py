@@ -1,16 +1,15 @@
 """WGAN on MNIST, half as wide as the paper's, for a CPU."""
 
-import sys
-
 import keras
 
-from kerasgan import callbacks, data
+from kerasgan import callbacks, recipe
+from kerasgan.data import load
 from kerasgan.models import WGAN
 
 
-def main(name="mnist", run="runs/wgan-mnist", epochs=7, resume=False, more=()):
+def main(data="mnist", run="runs/wgan-mnist", epochs=7, resume=False, data_dir=None, more=()):
     keras.utils.set_random_seed(0)
-    digits = data.load(name, takes="images", batch_size=64)
+    digits = load(data, takes="images", batch_size=64, data_dir=data_dir)
 
     model = WGAN(image_shape=digits.image_shape, width=32)
     players = ("critic", "generator")
@@ -19,4 +18,4 @@ def main(name="mnist", run="runs/wgan-mnist", epochs=7, resume=False, more=()):
 
 
 if __name__ == "__main__":
-    main(resume="--resume" in sys.argv)
+    recipe.run(main)

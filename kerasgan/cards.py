@@ -1,0 +1,476 @@
+"""The zoo's cards: what each variant's card.json and README.md say, and the table and the gallery of all.
+
+A card is begun from a run, kept up with what its model reaches, and read for the table of all:
+
+kerasgan.cards.update(kerasgan.evaluation.Measurement("runs/dcgan-mnist"), Path("zoo"))
+kerasgan.cards.write_table(Path("zoo"))
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import io
+import json
+import os
+import shlex
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from kerasgan import evaluation, film, run_folder, trained_models
+from kerasgan.errors import UserError
+from kerasgan.evaluation import Measurement, beside, value
+from kerasgan.held_out import SAMPLES
+from kerasgan.models import CLASSES
+from kerasgan.paths import expanded
+from kerasgan.variants import citation, variant
+
+ROW = 12  # pictures that show a variant in the gallery
+SIDE = 56  # pixels of each
+TASK_MEASURES = {  # what stands for a task in the table
+    "classes": "accuracy",
+    "likelihood": "bits per dimension",
+    "anomalies": "AUC of the anomaly score",
+    "translations": "PSNR",
+    "reconstructions": "PSNR",
+}
+HEAD = f"""\
+# Results
+
+One row for each variant, from its card.json. Written by `kerasgan card`, not by hand.
+
+Samples are measured with the MNIST classifier in `kerasgan/metrics`: MNIST-FID is the Frechet distance of its features,
+KID their kernel distance, precision and recall are of 5 neighbours. There are {SAMPLES:,} in each of three
+draws, against the 10,000 test images; ± is the spread over draws. The row of real images is what as many training
+images reach: the floor. Where there are fewer, n says so, and the distance cannot be set beside the others: the fewer,
+the larger. Seconds are those of the model that was evaluated, or else of the recipe, on the cores of the next column.
+How, is said in each variant's own card. `kerasgan card --again` measures all models anew, each as its card says: it
+takes the folder `facades` of the pix2pix data set, and `facades-tiles`, which zoo/srresnet/tiles.py makes of it.
+"""
+UNWRITTEN = "To be written by hand:"  # begins what a card lacks when it is begun
+TABLES = {  # that list variants and their trained models: files beside the zoo, with the head of each one's table
+    "README.md": "| | | takes | paper |",
+    "saved_models/README.md": "| folder | what it does | MB | made by |",
+}
+START, END = "<!-- by kerasgan card, from card.json -->", "<!-- end -->"
+GALLERY = """\
+![Samples of every variant](gallery.png)
+
+Samples, not chosen; of what translates or reconstructs, the source above and what became of it below.
+"""
+
+
+def read(zoo: Path) -> list[dict[str, Any]]:
+    """Return what the card.json of each variant says, in the order of the variants, of those that have one.
+
+    Raises UserError if none has.
+    """
+    files = [zoo / key / "card.json" for key in CLASSES]
+    found = [json.loads(file.read_text(encoding="utf-8")) for file in files if file.is_file()]
+    if not found:
+        raise UserError(f"There is no card.json in the folders of {zoo}: call it in a clone, or give its --zoo.")
+    return found
+
+
+def check(measurement: Measurement, zoo: Path) -> Path:
+    """Return the card.json of a model's variant, which is there or can be begun; nothing is measured for that.
+
+    Raises UserError for what `update` would fail at: no zoo, no model, no data to measure it on, no variant of the
+    package, a folder that cannot be written, and no card where `begin` cannot begin one.
+    """
+    read(zoo)
+    about = measurement.about()
+    key = about["variant"]
+    if key not in CLASSES or "class" in about:
+        raise UserError(
+            f"{measurement.model} is one of {key}, which is no variant of the package, so it has no card: put its file "
+            "into kerasgan/models/, its line into kerasgan/models/__init__.py, and train it anew."
+        )
+    folder = zoo / key if (zoo / key).is_dir() else zoo
+    if not os.access(folder, os.W_OK):
+        raise UserError(f"{folder} is write-protected: a card is written there.")
+    measurement.held_out()
+    if not (zoo / key / "card.json").is_file():
+        _check_begin(measurement.model, key, zoo)
+    return zoo / key / "card.json"
+
+
+def update(measurement: Measurement, zoo: Path) -> list[Path]:
+    """Measure a model, and keep what it reaches in the card of its variant, which is begun if there is none.
+
+    Returns what was written, the card.json first. Raises UserError as `check` does, before anything is measured, and
+    for a model that cannot be measured, before anything is written.
+    """
+    file, begun = check(measurement, zoo), []
+    record = evaluation.measured(measurement)
+    if not file.is_file():
+        if measurement.data is None:
+            record["data"]["name"] = _data(measurement.about())
+        begun = begin(measurement.model, zoo)
+        measurement = dataclasses.replace(measurement, model=str(_trained(measurement.model, zoo)))
+        record["model"] = measurement.model
+    about = json.loads(file.read_text(encoding="utf-8"))
+    about["evaluation"] = {**record, "command": command(measurement)}
+    _write_json(file, about)
+    text, row = file.with_name("README.md"), file.with_name("row.png")
+    _write(text, with_section(text.read_text(encoding="utf-8") if text.is_file() else "", about["evaluation"]))
+    _write_row(row, measurement)
+    return list(dict.fromkeys([file, *begun, text, row]))
+
+
+def begin(run: str | os.PathLike, zoo: Path) -> list[Path]:
+    """Write the card of a variant that has none, from a run, as far as the run knows it; `remaining` says the rest.
+
+    That is card.json, README.md and samples.png, and beside the zoo the model in saved_models/, and a row of it in each
+    of TABLES. What exists is left as it is. Returns what was written. Raises UserError where that cannot be.
+    """
+    record = run_folder.read(run)
+    key = record["variant"]
+    _check_begin(run, key, zoo)
+    folder, trained, written = zoo / key, _trained(run, zoo), []
+    about = _begun(record)
+    if not trained.exists():
+        part = trained.with_name(f"{trained.name}.part")
+        shutil.rmtree(part, ignore_errors=True)
+        shutil.copytree(run_folder.saved_model(run), part)
+        _write_json(part / "kerasgan.json", _shipped(run))
+        part.rename(trained)
+        written.append(trained)
+    folder.mkdir(exist_ok=True)
+    if not (folder / "samples.png").exists():
+        pictures = film.snapshots(run)
+        shutil.copyfile(pictures[max(pictures)], folder / "samples.png")
+        written.append(folder / "samples.png")
+    if not (folder / "README.md").exists():
+        _write(folder / "README.md", _prose(about, record))
+        written.append(folder / "README.md")
+    one = variant(key)
+    what = one.summary[0].lower() + one.summary[1:].rstrip(".")
+    size = sum(file.stat().st_size for file in trained.rglob("*") if file.is_file()) / 1e6
+    rows = [
+        [f"`{key}`", what, one.takes.replace("_", " "), f"[{citation(key)}]({one.paper})"],
+        [f"`{trained.name}`", what, f"{size:.1f}", f"`{about['command']}`"],
+    ]
+    for (name, head), cells in zip(TABLES.items(), rows, strict=True):
+        file = zoo.parent / name
+        text = file.read_text(encoding="utf-8")
+        if f"| {cells[0]} |" not in text:
+            _write(file, _with_row(text, head, _row(cells)))
+            written.append(file)
+    _write_json(folder / "card.json", about)  # the last: with it, the card is begun
+    return [folder / "card.json", *written]
+
+
+def remaining(file: Path) -> list[str]:
+    """Return what a card.json, and what belongs to it, still lacks, a sentence for each."""
+    about, zoo = json.loads(file.read_text(encoding="utf-8")), file.parents[1]
+    text = file.with_name("README.md").read_text(encoding="utf-8")
+    found = [f"{file.with_name('README.md')}: {line}" for line in text.splitlines() if UNWRITTEN in line]
+    if not (zoo.parent / about["recipe"]).is_file():
+        found.append(f"{UNWRITTEN} the recipe {zoo.parent / about['recipe']}, which trained the model.")
+    model = Path(about.get("evaluation", {}).get("model", ""))
+    is_shipped = model.resolve().parent == (zoo.parent / "saved_models").resolve()
+    if is_shipped and model.name not in trained_models.trained_models():
+        found.append(
+            f"{trained_models.MANIFEST.name} lacks {model.name}: call python saved_models/archives.py dist/models."
+        )
+    return found
+
+
+def _check_begin(run, key, zoo):
+    """Raise UserError if the card of a variant cannot be begun from a run."""
+    if not (expanded(run) / "run.json").is_file():
+        raise UserError(f"{run} is one of {key}, which has no card yet: give the run folder of the model to begin one.")
+    if not film.snapshots(expanded(run)):
+        raise UserError(f"{run} has no pictures in its snapshots, one of which begins the card of {key}.")
+    for name, head in TABLES.items():
+        file = zoo.parent / name
+        if not file.is_file() or f"{head}\n" not in file.read_text(encoding="utf-8"):
+            raise UserError(f"{file} has no table {head} to list {key} in: call it in a clone, or give its --zoo.")
+    trained = _trained(run, zoo)
+    if trained.exists() and run_folder.about_model(trained) != _shipped(run):
+        raise UserError(f"{trained} exists, and is another model than that of {run}: remove it first.")
+
+
+def _data(about):
+    """Return the name of what a run or a model learnt from, without the path of the machine that it was on."""
+    name = about["data"]["name"]
+    return name if "version" in about["data"] else Path(name).name  # as data sets with a name have, which may have a /
+
+
+def _trained(run, zoo):
+    """Return where the trained model of a run is, or will be, when its card is begun."""
+    about = run_folder.about_model(run_folder.saved_model(run))
+    return zoo.parent / "saved_models" / f"{about['variant']}_{_data(about).replace('/', '_')}"
+
+
+def _shipped(run):
+    """Return the kerasgan.json of a run's model as saved_models/ has it."""
+    about = run_folder.about_model(run_folder.saved_model(run))
+    return {**about, "data": {**about["data"], "name": _data(about)}}
+
+
+def _begun(record):
+    """Return the card.json that a run.json says."""
+    key, data = record["variant"], _data(record)
+    recipe = f"zoo/{key}/{data.replace('/', '_')}.py"
+    words = shlex.split(record.get("command", f"python {recipe}"))
+    return {
+        "variant": key,
+        "paper": variant(key).paper,
+        "data": data,
+        "recipe": recipe,
+        "command": shlex.join(word for word in words if word != "--resume"),
+        "train_seconds": round(record["seconds"]),
+        "cores": record.get("cores", os.cpu_count()),
+        "measured": [],
+        "published": [],
+        "versions": record["versions"],
+    }
+
+
+def _prose(about, record):
+    """Return the README.md with which a card begins."""
+    one, epochs = variant(about["variant"]), record["epochs"]
+    cores = "one core" if about["cores"] == 1 else f"{about['cores']} cores"
+    trained = f"{record['steps']:,} steps ({epochs} epoch{'s' if epochs > 1 else ''}) of {about['data']}"
+    return f"""\
+# {one.name}
+
+{one.summary}
+
+Paper: {one.paper}
+
+## Recipe
+
+In `{about["recipe"]}`:
+
+```sh
+{about["command"]}
+```
+
+{trained} in {about["train_seconds"]:,} s of {cores}.
+
+![What {one.name} made](samples.png)
+
+{record["snapshot"]}
+
+## Where it departs from the paper
+
+{UNWRITTEN} where the code and the recipe depart from the paper, and why.
+"""
+
+
+def _with_row(text, head, row):
+    """Return a text with one more row at the end of the table that has this head."""
+    before, table = text.split(f"{head}\n", 1)
+    rows = table.split("\n")
+    end = next((i for i, line in enumerate(rows) if not line.startswith("|")), len(rows))
+    return f"{before}{head}\n" + "\n".join([*rows[:end], row, *rows[end:]])
+
+
+def measurements(zoo: Path, data_dir: str | None = None) -> Iterator[Measurement]:
+    """Yield how the models of all cards were measured, as the cards say it, with data sets in another `data_dir`."""
+    for one in read(zoo):
+        if "evaluation" in one:
+            yield dataclasses.replace(measurement_of(one["evaluation"]["command"]), data_dir=data_dir)
+
+
+def command(measurement: Measurement) -> str:
+    """Return the command that measures a model as it was measured, but for where data sets are kept."""
+    words = ["kerasgan", "evaluate", measurement.model]
+    for option, field in _options().items():
+        if (given := getattr(measurement, field.name)) != field.default:
+            words += [option, str(given)]
+    return shlex.join(words)
+
+
+def measurement_of(command: str) -> Measurement:
+    """Return what a card's command measures. Raises UserError for one that `command` does not write."""
+    _, _, model, *words = shlex.split(command)
+    known, given = _options(), dict(zip(words[::2], words[1::2]))
+    if len(words) % 2 or not set(given) <= set(known):
+        raise UserError(f"A card has the command {command}: write it as kerasgan card does.")
+    fields: dict[str, Any] = {
+        known[option].name: int(value) if isinstance(known[option].default, int) else value
+        for option, value in given.items()
+    }
+    return Measurement(model, **fields)
+
+
+def _options():
+    """Return the fields of a measurement by the options of kerasgan evaluate that a command has."""
+    fields = [field for field in dataclasses.fields(Measurement) if field.name not in ("model", "data_dir")]
+    return {f"--{field.name}" if len(field.name) > 1 else f"-{field.name}": field for field in fields}
+
+
+def write_table(zoo: Path) -> Path:
+    """Write gallery.png and README.md of the zoo, from all cards. Returns the README.md."""
+    _write_gallery(zoo)
+    _write(zoo / "README.md", readme(zoo))
+    return zoo / "README.md"
+
+
+def readme(zoo: Path) -> str:
+    """Return the text of the zoo's README.md: what its cards say."""
+    cards = read(zoo)
+    gallery = [GALLERY] if (zoo / "gallery.png").is_file() else []
+    return "\n".join([HEAD, *gallery, *_results(cards), "", *_published(cards)]) + "\n"
+
+
+def with_section(text: str, evaluated: dict[str, Any]) -> str:
+    """Return the text of a variant's README.md with the table of its evaluation, in the place of an older one."""
+    lines = [START, "", "## Evaluation", "", f"    {evaluated['command']}", ""]
+    if network := evaluated["network"]:
+        lines += [f"Samples are measured with {network['name']} {network['sha256'][:12]}, {network['resizer']}.", ""]
+    data = evaluated["data"]
+    lines += [_row(["", f"{data['name']}, {data['split']} split", "images", "beside"]), _row(["---"] * 4)]
+    for group, its in evaluated["measures"].items():
+        lines += [_row([f"{group}: {m['name']}", value(m), f"{m['n']:,}", beside(m)]) for m in its]
+    section = "\n".join([*lines, "", END])
+    before, found, after = text.partition(START)
+    if not found:
+        return f"{text.rstrip()}\n\n{section}\n"
+    return f"{before}{section}{after.partition(END)[2]}"
+
+
+def _results(cards):
+    columns = (
+        "variant",
+        "data",
+        "MNIST-FID",
+        "KID",
+        "precision",
+        "recall",
+        "label accuracy",
+        "task",
+        "parameters",
+        "training, s",
+        "cores",
+        "1,000 samples, s",
+        "version",
+    )
+    yield _row(columns)
+    yield _row(["---"] * len(columns))
+    floor = next((c["evaluation"] for c in cards if _floor(c)), None)
+    if floor:
+        its = {one["name"]: one for one in floor["measures"]["samples"]}
+        names = ("MNIST-FID", "kernel distance", "precision", "recall")
+        beside = [{**its[name], "value": its[name]["beside"], "std": its[name]["beside_std"]} for name in names]
+        yield _row(["real images", "mnist", *(value({**one, "low": None}) for one in beside), *[""] * 7])
+    for one in cards:
+        found = one.get("evaluation", {"measures": {}})
+        samples = {m["name"]: m for m in found["measures"].get("samples", [])}
+        names = ("MNIST-FID", "kernel distance", "precision", "recall", "label accuracy")
+        numbers = [value({**samples[n], "low": None}) if n in samples else "" for n in names]
+        if numbers[0] and samples[names[0]]["n"] != SAMPLES:
+            numbers[0] += f", n = {samples[names[0]]['n']:,}"
+        time = samples.get("time for 1,000 samples")
+        yield _row(
+            [
+                f"[{one['variant']}]({one['variant']}/README.md)",
+                one["data"],
+                *numbers,
+                _task(one),
+                f"{found['parameters']:,}" if found.get("parameters") else "",
+                f"{round(found.get('seconds_of_training') or one['train_seconds']):,}",
+                str(one["cores"]),
+                value(time).removesuffix(" s") if time else "",
+                one["versions"]["kerasgan"],
+            ]
+        )
+
+
+def _floor(card):
+    samples = card.get("evaluation", {"measures": {}})["measures"].get("samples", [])
+    return samples and samples[0]["name"] == "MNIST-FID" and samples[0]["beside"] is not None
+
+
+def _task(card):
+    """Return the numbers that stand for a card's task: what it says is its task's, and what was evaluated."""
+    found = [f"{m['what']}: {_value(m)}" for m in card["measured"] if m["what"] == card.get("task")]
+    measures = card.get("evaluation", {"measures": {}})["measures"]
+    for group, name in TASK_MEASURES.items():
+        found += [f"{group}: {name} {value(m)}" for m in measures.get(group, []) if m["name"] == name]
+    return "; ".join(found)
+
+
+def _value(number):
+    spread = f" ± {number['std']}" if number["std"] is not None else ""
+    return f"{number['value']}{spread} {number['unit']}".rstrip()
+
+
+def _published(cards):
+    yield "## Measured, beside published"
+    yield ""
+    yield "What a number was measured on, and how, is on the variant's card: few of these pairs share a protocol."
+    yield ""
+    yield _row(["variant", "what", "value", "runs", "from"])
+    yield _row(["---"] * 5)
+    for one in cards:
+        for number in one["measured"]:
+            yield _row([one["variant"], number["what"], _value(number), str(number["runs"]), f"`{number['command']}`"])
+        for number in one["published"]:
+            yield _row([one["variant"], number["what"], str(number["value"]), "published", number["source"]])
+
+
+def _row(cells):
+    return f"| {' | '.join(cell.replace('|', '/') for cell in cells)} |"
+
+
+def _write_row(file, measurement):
+    """Write the pictures that show a model in the gallery: samples, or sources above what became of them."""
+    import numpy as np
+
+    import kerasgan
+    from kerasgan import images, metrics
+
+    loaded = kerasgan.load(measurement.model)
+    held_out, verbs = measurement.held_out(), loaded.about["verbs"]
+    if "sample" in verbs:
+        rows = [loaded.sample(n=ROW, seed=0)]
+    elif "translate" in verbs:
+        both = evaluation.pairs(loaded, held_out, ROW)
+        sources = both[0] if both else held_out.images(ROW)
+        rows = [sources, loaded.translate(images=sources)]
+    elif "reconstruct" in verbs:
+        sources = held_out.images(ROW)
+        rows = [sources, loaded.reconstruct(images=sources)]
+    else:
+        raise UserError(f"{measurement.model} makes no pictures: it can {', '.join(verbs)}.")
+    rows = np.stack([metrics.fitted(row, (SIDE, SIDE, 3)) for row in rows])
+    images.write_png(file, images.grid(rows, gap=2))
+
+
+def _write_gallery(zoo):
+    """Put the rows of all variants into one picture, each with its name; nothing where there are none."""
+    from matplotlib.figure import Figure
+    from PIL import Image
+
+    rows = {key: Image.open(zoo / key / "row.png") for key in CLASSES if (zoo / key / "row.png").is_file()}
+    if not rows:
+        return
+    heights = [row.height for row in rows.values()]
+    figure = Figure(figsize=(8.6, sum(heights) / 100 + 0.05 * len(rows)), layout="constrained")
+    axes = figure.subplots(len(rows), height_ratios=heights, squeeze=False)[:, 0]
+    for (key, row), ax in zip(rows.items(), axes, strict=True):
+        ax.imshow(row, interpolation="nearest")
+        ax.set(xticks=[], yticks=[])
+        ax.set_ylabel(key.replace("_", "\n"), rotation=0, ha="right", va="center", fontsize=8)
+        for spine in ax.spines.values():
+            spine.set_visible(False)
+    drawn, part = io.BytesIO(), zoo / "gallery.part"
+    figure.savefig(drawn, dpi=120, format="png")
+    Image.open(drawn).convert("RGB").quantize(256).save(part, format="PNG")  # a third of the bytes
+    os.replace(part, zoo / "gallery.png")
+
+
+def _write(path, text):
+    part = path.with_name(f"{path.name}.part")
+    part.write_text(text, encoding="utf-8")
+    os.replace(part, path)
+
+
+def _write_json(path, about):
+    _write(path, json.dumps(about, indent=2, ensure_ascii=False) + "\n")
