@@ -172,10 +172,17 @@ FAULTS = {
     ),
     "means_of_chosen_images_per_replica": Fault(
         "kerasgan/models/sgan.py",
-        "if context.num_replicas_in_sync > 1 else total",
-        "if context.num_replicas_in_sync > 2 else total",
+        "total = in_global_batch(tf.reduce_sum(weights * values, axis=0))",
+        "total = tf.reduce_sum(weights * values, axis=0)",
         CONTRACT,
         "sgan and two_devices",
+    ),
+    "step_compiled_anew_for_each_batch": Fault(
+        "kerasgan/models/real_nvp.py",
+        "self.computed(x) if training else self.scale_and_translation(x)",
+        "self.scale_and_translation(x)",
+        CONTRACT,
+        "real_nvp and compiled",
     ),
     "average_of_ddpm_starts_elsewhere": Fault(
         "kerasgan/models/ddpm.py",

@@ -6,6 +6,7 @@ import runpy
 from pathlib import Path
 
 import pytest
+from planted_faults import FAULTS
 
 from kerasgan import models
 from kerasgan.cards import TABLES
@@ -51,3 +52,10 @@ def test_the_benchmark_of_quality_runs_what_samples_digits():
     assert {"gan", "ddpm"} < set(variants)
     assert not {"pix2pix", "autoencoder", "f_anogan"} & set(variants)  # those draw no digits, or of one class alone
     assert all("sample" in variant(key).verbs for key in variants)
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_a_fault_can_be_planted(name):
+    text = (ROOT / FAULTS[name].file).read_text(encoding="utf-8")
+    assert text.count(FAULTS[name].text) == 1
+    assert (ROOT / "tests" / FAULTS[name].tests).is_file()
