@@ -215,19 +215,32 @@ def _begun(record):
     """Return the card.json that a run.json says."""
     key, data = record["variant"], _data(record)
     recipe = f"zoo/{key}/{data.replace('/', '_')}.py"
-    words = shlex.split(record.get("command", f"python {recipe}"))
     return {
         "variant": key,
         "paper": variant(key).paper,
         "data": data,
         "recipe": recipe,
-        "command": shlex.join(word for word in words if word != "--resume"),
+        "command": _anywhere(record.get("command", f"python {recipe}"), recipe, data),
         "train_seconds": round(record["seconds"]),
         "cores": record.get("cores", os.cpu_count()),
         "measured": [],
         "published": [],
         "versions": record["versions"],
     }
+
+
+def _anywhere(command, recipe, data):
+    """Return the command of a run without where things were on one machine, and without --resume."""
+    words, kept = iter(shlex.split(command)), []
+    for word in words:
+        option, given, _ = word.partition("=")
+        if option in ("--run", "--data-dir", "--data") and not given:
+            next(words, None)
+        if option == "--data":
+            kept += ["--data", data]
+        elif option not in ("--run", "--data-dir", "--resume"):
+            kept.append(recipe if word.endswith(recipe) else word)
+    return shlex.join(kept)
 
 
 def _prose(about, record):

@@ -120,6 +120,8 @@ def _read(key):
 
 def _lineage(module, name):
     """Return the class statements of a class and of what it derives from, up to the base class of all."""
+    if module == "kerasgan.models":
+        module = f"{module}.{next(key for key, cls in CLASSES.items() if cls == name)}"
     tree = _tree(module)
     cls = next((c for c in tree.body if isinstance(c, ast.ClassDef) and c.name == name), None)
     if cls is None:

@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import sys
 from importlib.metadata import EntryPoint
 from pathlib import Path
@@ -213,3 +214,23 @@ def test_a_model_that_does_not_say_how_many_labels_it_has_is_told_to(capsys):
     assert "Unsaid takes labels: set self.classes, their number, in its constructor." in capsys.readouterr().err
     with pytest.raises(UserError, match="Mine does not say how many classes it has: set self.classes"):
         class_names.all_of_model({"variant": "Mine", "hyperparameters": {}})
+
+
+def test_readmes_example_is_read_in_the_package_as_it_is(my_gan, tmp_path, monkeypatch):
+    """It moves into kerasgan/models/ unchanged: what it derives from is found by its name in kerasgan.models."""
+    monkeypatch.setitem(variants.CLASSES, "dragan", "DRAGAN")
+    package = tmp_path / "package"
+    shutil.copytree(variants.PACKAGE / "models", package / "models", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(variants.PACKAGE / "model.py", package)
+    shutil.copy("my_gan.py", package / "models/dragan.py")
+    monkeypatch.setattr(variants, "PACKAGE", package)
+    variants._tree.cache_clear()
+    variants._read.cache_clear()
+    try:
+        one = variants.variant("dragan")
+        assert (one.arguments["width"], one.arguments["penalty"]) == (64, 10.0)
+        assert one.help["width"] == "channels at half of the image size, doubled at each halving up to eightfold"
+        assert variants.citation("dragan") == "Kodali 2017"
+    finally:
+        variants._tree.cache_clear()
+        variants._read.cache_clear()
