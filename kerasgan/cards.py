@@ -125,6 +125,7 @@ def begin(run: str | os.PathLike, zoo: Path) -> list[Path]:
     That is card.json, README.md and samples.png, and beside the zoo the model in saved_models/, and a row of it in each
     of TABLES. What exists is left as it is. Returns what was written. Raises UserError where that cannot be.
     """
+    run = expanded(run)
     record = run_folder.read(run)
     key = record["variant"]
     _check_begin(run, key, zoo)
@@ -180,22 +181,30 @@ def remaining(file: Path) -> list[str]:
 
 def _check_begin(run, key, zoo):
     """Raise UserError if the card of a variant cannot be begun from a run."""
-    if not (expanded(run) / "run.json").is_file():
+    if not (run / "run.json").is_file():
         raise UserError(f"{run} is one of {key}, which has no card yet: give the run folder of the model to begin one.")
-    if not film.snapshots(expanded(run)):
+    if not film.snapshots(run):
         raise UserError(f"{run} has no pictures in its snapshots, one of which begins the card of {key}.")
     for name, head in TABLES.items():
         file = zoo.parent / name
         if not file.is_file() or f"{head}\n" not in file.read_text(encoding="utf-8"):
             raise UserError(f"{file} has no table {head} to list {key} in: call it in a clone, or give its --zoo.")
     trained = _trained(run, zoo)
+    for place in (trained.parent, *(zoo.parent / name for name in TABLES)):
+        if not os.access(place, os.W_OK):
+            raise UserError(f"{place} is write-protected: {key} is listed there, and its model is put there.")
     if trained.exists() and run_folder.about_model(trained) != _shipped(run):
         raise UserError(f"{trained} exists, and is another model than that of {run}: remove it first.")
 
 
 def _data(about):
-    """Return the name of what a run or a model learnt from, without the path of the machine that it was on."""
-    name = about["data"]["name"]
+    """Return the name of what a run or a model learnt from, without the path of the machine that it was on.
+
+    Raises UserError if it has none.
+    """
+    name = about.get("data", {}).get("name")
+    if name is None:
+        raise UserError(f"This model of {about['variant']} does not say what it was trained on, which its card names.")
     return name if "version" in about["data"] else Path(name).name  # as data sets with a name have, which may have a /
 
 
@@ -303,7 +312,8 @@ def measurement_of(command: str) -> Measurement:
     """Return what a card's command measures. Raises UserError for one that `command` does not write."""
     _, _, model, *words = shlex.split(command)
     known, given = _options(), dict(zip(words[::2], words[1::2]))
-    if len(words) % 2 or not set(given) <= set(known):
+    numbers = [value for option, value in given.items() if option in known and isinstance(known[option].default, int)]
+    if len(words) % 2 or not set(given) <= set(known) or not all(map(str.isdecimal, numbers)):
         raise UserError(f"A card has the command {command}: write it as kerasgan card does.")
     fields: dict[str, Any] = {
         known[option].name: int(value) if isinstance(known[option].default, int) else value

@@ -14,6 +14,7 @@ import kerasgan
 from kerasgan import callbacks, cards, data
 from kerasgan.cards import readme, with_section
 from kerasgan.cli import main
+from kerasgan.errors import UserError
 from kerasgan.models import MODELS
 
 ROOT = Path(__file__).parents[1]
@@ -212,6 +213,20 @@ def test_a_card_is_begun_from_a_run(run_of_gan, small_zoo, capsys):
     assert main(["card", folder, *arguments[2:]]) == 0  # which it has by now
     assert before == {file: file.read_bytes() for file in before}
     assert "begun" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("words", ["-n many", "-n", "--seed 3"])
+def test_a_command_that_no_card_has_is_refused(words):
+    with pytest.raises(UserError, match="A card has the command kerasgan evaluate model"):
+        cards.measurement_of(f"kerasgan evaluate model {words}")
+
+
+def test_a_run_that_does_not_say_what_it_learnt_from_begins_no_card(run_of_gan, capsys):
+    for file in (run_of_gan / "run.json", run_of_gan / "saved_model/kerasgan.json"):
+        about = json.loads(file.read_text())
+        file.write_text(json.dumps({**about, "data": {}}))
+    assert main(["card", str(run_of_gan), "--data", "data.npz"]) == 2
+    assert "does not say what it was trained on, which its card names" in capsys.readouterr().err
 
 
 def test_what_exists_is_left_when_a_card_is_begun(run_of_gan, small_zoo, capsys):
