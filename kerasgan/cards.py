@@ -181,6 +181,7 @@ def remaining(file: Path) -> list[str]:
 
 def _check_begin(run, key, zoo):
     """Raise UserError if the card of a variant cannot be begun from a run."""
+    run = expanded(run)
     if not (run / "run.json").is_file():
         raise UserError(f"{run} is one of {key}, which has no card yet: give the run folder of the model to begin one.")
     if not film.snapshots(run):
