@@ -447,10 +447,10 @@ def _write_row(file, measurement):
     """Write the pictures that show a model in the gallery: samples, or sources above what became of them."""
     import numpy as np
 
-    import kerasgan
     from kerasgan import images, metrics
+    from kerasgan.saved_model import load
 
-    loaded = kerasgan.load(measurement.model)
+    loaded = load(measurement.model)
     held_out, verbs = measurement.held_out(), loaded.about["verbs"]
     if "sample" in verbs:
         rows = [loaded.sample(n=ROW, seed=0)]

@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-import kerasgan  # its metrics, which import TensorFlow, when something is measured
 from kerasgan import class_names, run_folder
 from kerasgan.errors import UserError
 from kerasgan.held_out import DRAWS, SAMPLES, HeldOut
+from kerasgan.installed import versions
 
 if TYPE_CHECKING:
     from kerasgan import metrics
@@ -81,12 +81,15 @@ def measured(measurement: Measurement) -> dict[str, Any]:
 
     Raises UserError where none applies, and for a model, data or features that there are not.
     """
+    from kerasgan import metrics
+    from kerasgan.saved_model import load
+
     about, held_out = measurement.about(), measurement.held_out()
     network = None
-    model = kerasgan.load(measurement.model)
+    model = load(measurement.model)
     if "sample" in about["verbs"]:
         try:
-            network = kerasgan.metrics.feature_network(measurement.features or held_out.features())
+            network = metrics.feature_network(measurement.features or held_out.features())
         except UserError as error:
             if measurement.features:
                 raise
@@ -105,7 +108,7 @@ def measured(measurement: Measurement) -> dict[str, Any]:
         "network": network and _described(network),
         "measures": {title: [dataclasses.asdict(one) for one in its] for title, its in measures.items()},
         "unmeasured": held_out.reasons,
-        "versions": kerasgan.versions(),
+        "versions": versions(),
     }
 
 
@@ -232,6 +235,7 @@ def unmeasured(n: int, image_shape: tuple[int, int, int], name: str = "Frechet d
 
     name: what the Frechet distance is called
     """
+
     from kerasgan import metrics
 
     here = "here is 1" if n == 1 else f"here are {n:,}"
@@ -257,7 +261,9 @@ def unmeasured(n: int, image_shape: tuple[int, int, int], name: str = "Frechet d
 
 def unlike(image_shape: tuple[int, int, int]) -> list[str]:
     """Return what `reconstruction` and `translation` cannot measure of images of a shape, with the reason."""
-    return [f"SSIM: {_too_small(image_shape)}"] if min(image_shape[:2]) < kerasgan.metrics.WINDOW else []
+    from kerasgan import metrics
+
+    return [f"SSIM: {_too_small(image_shape)}"] if min(image_shape[:2]) < metrics.WINDOW else []
 
 
 def _too_small(image_shape):
@@ -302,9 +308,11 @@ class _Reference:
 
 
 def _label_accuracy(model, network, n):
+    from kerasgan import metrics
+
     labels = np.arange(n, dtype=np.int32) % len(class_names.all_of_model(model.about))
     logits = network.classify(model.sample_labelled(labels=class_names.asked(model.about, labels), seed=0))
-    return Measure("label accuracy", kerasgan.metrics.accuracy(logits, labels), "higher", n)
+    return Measure("label accuracy", metrics.accuracy(logits, labels), "higher", n)
 
 
 def reconstruction(model: Any, images: np.ndarray) -> list[Measure]:
@@ -323,23 +331,27 @@ def translation(translate: Callable, sources: np.ndarray, targets: np.ndarray) -
     Smaller sources are enlarged by bicubic interpolation for that. Raises UserError where the translations have
     another size than the targets.
     """
+    from kerasgan import metrics
+
     made = _asked(translate, sources)
     if made.shape != targets.shape:
         found = [" x ".join(map(str, images.shape[1:3])) for images in (sources, made, targets)]
         raise UserError(
             f"Sources of {found[0]} become {found[1]}, and the targets are {found[2]}: give the --task that was learnt."
         )
-    return _likeness(made, targets, kerasgan.metrics.fitted(sources, targets.shape[1:]))
+    return _likeness(made, targets, metrics.fitted(sources, targets.shape[1:]))
 
 
 def _likeness(made, targets, untouched=None):
     def measured(images):
+        from kerasgan import metrics
+
         difference = images.astype(np.float64) - targets
         # over all images: one that is equal to its target has an infinite ratio of its own
         ratio = -10 * math.log10(max((difference**2).mean() / 255**2, 1e-12))
         found = {"L1": np.abs(difference).mean() / 255, "PSNR": ratio}
-        if min(targets.shape[1:3]) >= kerasgan.metrics.WINDOW:
-            found["SSIM"] = float(kerasgan.metrics.ssim(images, targets).mean())
+        if min(targets.shape[1:3]) >= metrics.WINDOW:
+            found["SSIM"] = float(metrics.ssim(images, targets).mean())
         return found
 
     found, beside = measured(made), {} if untouched is None else measured(untouched)
@@ -359,8 +371,10 @@ def _likeness(made, targets, untouched=None):
 
 def classification(model: Any, images: np.ndarray, labels: np.ndarray) -> list[Measure]:
     """Return the share of uint8 images whose most probable class is their label."""
+    from kerasgan import metrics
+
     logits = _asked(model.classify, images)
-    return [Measure("accuracy", kerasgan.metrics.accuracy(logits, labels), "higher", len(images))]
+    return [Measure("accuracy", metrics.accuracy(logits, labels), "higher", len(images))]
 
 
 def likelihood(model: Any, images: np.ndarray) -> list[Measure]:
@@ -375,8 +389,10 @@ def likelihood(model: Any, images: np.ndarray) -> list[Measure]:
 
 def anomalies(model: Any, images: np.ndarray, anomalous: np.ndarray) -> list[Measure]:
     """Return how well the anomaly score tells uint8 images that are anomalous (1) from normal ones (0)."""
+    from kerasgan import metrics
+
     scores = _asked(model.anomaly_score, images).reshape(len(images))
-    return [Measure("AUC of the anomaly score", kerasgan.metrics.auc(scores, anomalous), "higher", len(images))]
+    return [Measure("AUC of the anomaly score", metrics.auc(scores, anomalous), "higher", len(images))]
 
 
 def _asked(verb, images):

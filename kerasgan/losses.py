@@ -12,7 +12,7 @@ import keras
 import tensorflow as tf
 
 from kerasgan.errors import UserError
-from kerasgan.layers import BatchNormalization, GroupNormalization, LayerNormalization
+from kerasgan.layers import BatchNormalization, GroupNormalization, LayerNormalization, in_global_batch
 
 
 def logistic(logits: tf.Tensor, real: bool) -> tf.Tensor:
@@ -46,7 +46,8 @@ def gradient_norms(critic: Callable, x: tf.Tensor, training: bool) -> tf.Tensor:
 
     Of these norms, WGAN-GP takes the mean of (norm - 1)^2 between real and fake images (Gulrajani et al. 2017,
     algorithm 1), DRAGAN the same near real ones, R1 and R2 the mean of norm^2 at real and at fake ones (Mescheder et
-    al. 2018, equations 9 and 10).
+    al. 2018, equations 9 and 10), both times gamma / 2. A penalty that is taken at every k-th step is multiplied by k,
+    and stands alone in a tf.cond (StyleGAN2: Karras et al. 2020).
 
     critic: a network, or a function of (x, training=...), which returns one score for each image
     x: images, float32[n, height, width, channels]
@@ -84,3 +85,48 @@ def gaussian_kl(mean: tf.Tensor, log_variance: tf.Tensor) -> tf.Tensor:
     """
     kl = 0.5 * (mean**2 + tf.exp(log_variance) - 1 - log_variance)
     return tf.reduce_mean(tf.reduce_sum(kl, axis=-1))
+
+
+@keras.saving.register_keras_serializable("kerasgan")
+class LeCam(keras.layers.Layer):
+    """A penalty on logits of one kind that go beyond the average of the other, for few images (Tseng et al. 2021).
+
+    E relu(D(x) - a_F)^2 + E relu(a_R - D(G(z)))^2, where a_R and a_F are exponential moving averages of D(x) and of
+    D(G(z)) over steps. The paper's equation has no relu; its authors' code does, against instability at the start.
+
+    The averages are of the global batch, and a weight, so that checkpoints hold them. Each call moves them on before it
+    takes the penalty. They weigh only what they have seen: after the first step, they are the means of its batch. The
+    authors let BigGAN take 1,000 steps before they penalise, and penalise StyleGAN2 at once: whether to wait is up to
+    the caller.
+
+    decay: of the averages, for each step
+
+    call(real, fake): this replica's logits, [n, ...] each, of the discriminator's step; returns this replica's mean
+    penalty, float32
+    """
+
+    def __init__(self, decay: float = 0.99, **kwargs):
+        super().__init__(**{**kwargs, "dtype": "float32"})  # whatever the networks compute in
+        self.decay = decay
+        # Of D(x), of D(G(z)) and of 1: what the third lacks of 1, the others lack of an average.
+        self.averages = self.add_weight(
+            name="averages",
+            shape=(3,),
+            dtype="float32",
+            initializer="zeros",
+            trainable=False,
+            aggregation="only_first_replica",
+        )
+        self.built = True
+
+    def call(self, real, fake):
+        sums = [tf.reduce_sum(real), tf.reduce_sum(fake), tf.size(real), tf.size(fake)]
+        sums = in_global_batch(tf.stack([tf.cast(total, tf.float32) for total in sums]))
+        means = tf.stop_gradient(tf.concat([sums[:2] / sums[2:], [1.0]], 0))
+        averages = self.decay * self.averages + (1 - self.decay) * means
+        self.averages.assign(averages)
+        a_real, a_fake = tf.unstack(averages[:2] / averages[2])
+        return tf.reduce_mean(tf.nn.relu(real - a_fake) ** 2) + tf.reduce_mean(tf.nn.relu(a_real - fake) ** 2)
+
+    def get_config(self):
+        return {**super().get_config(), "decay": self.decay}

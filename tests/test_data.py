@@ -731,7 +731,7 @@ def test_a_model_says_what_sizes_of_pairs_it_takes():
         ({"name": "FLAT", "takes": "partly_labelled"}, "has no labels, and partly_labelled needs them"),
         ({"name": "ONE", "takes": "labelled"}, "has images of one class, and labelled needs at least two"),
         ({"name": "FLAT", "takes": "labelled"}, "has no labels"),
-        ({"name": "FLAT", "batch_size": 2}, "There are 1 examples"),
+        ({"name": "FLAT", "batch_size": 2}, "There is 1 example; one step needs 2: give a batch size of at most 1"),
     ],
 )
 def test_data_of_the_wrong_kind(tmp_path, arguments, said):

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import scipy.integrate
 import tensorflow as tf
-from conftest import small_model
+from conftest import small_model, two_devices
 
 from kerasgan.errors import UserError
 from kerasgan.layers import (
@@ -15,7 +15,7 @@ from kerasgan.layers import (
     instance_normalization,
     layer_normalization,
 )
-from kerasgan.losses import gaussian_kl, gradient_norms, logistic, probabilities_of_real
+from kerasgan.losses import LeCam, gaussian_kl, gradient_norms, logistic, probabilities_of_real
 from kerasgan.models import dcgan
 from kerasgan.models.cyclegan import LinearDecay, distance, square
 
@@ -218,3 +218,106 @@ def test_own_models_with_a_logit_for_each_class_are_not_judged_as_dcgan():
     model = Classes()
     with pytest.raises(UserError, match=r"one logit for each image .* \(2, 11\)\. Give .* a judge\(\)"):
         model.judge(tf.zeros((2, 8, 8, 1)))
+
+
+def test_r1_and_r2_against_numpy():
+    """gamma/2 times the squared length of the logit's gradient: summed over pixels, averaged over images."""
+    w, v, x = RNG.normal(size=(12, 5)), RNG.normal(size=5), RNG.normal(size=(7, 2, 3, 2))
+
+    def critic(x, training):
+        return tf.nn.softplus(tf.reshape(x, (-1, 12)) @ w) @ v[:, None]
+
+    slopes = 1 / (1 + np.exp(-x.reshape(-1, 12) @ w))
+    gradients = (slopes * v) @ w.T
+    expected = 10 / 2 * (gradients**2).sum(1).mean()
+    found = 10 / 2 * tf.reduce_mean(gradient_norms(critic, tf.constant(x), True) ** 2)
+    assert found.numpy() == pytest.approx(expected)
+
+
+@pytest.mark.filterwarnings("ignore:You passed `rms_scaling=True`")
+@pytest.mark.parametrize("normalization", NORMALIZATIONS)
+def test_the_gradient_of_r1_and_r2_every_few_steps_is_that_of_differences(normalization):
+    """On real images and on fakes, times the steps that each stands for, beside the loss of the step."""
+    keras.utils.set_random_seed(0)
+    critic = smooth(dcgan.discriminator((8, 8, 1), 4, NORMALIZATIONS[normalization], bias=False))
+    real, fake = (tf.constant(RNG.normal(size=(3, 8, 8, 1))) for _ in range(2))
+
+    @tf.function
+    def loss(step=32, every=16, gamma=0.5):
+        def penalty():
+            norms = [gradient_norms(critic, x, True) for x in (real, fake)]
+            return every * tf.add_n([gamma / 2 * tf.reduce_mean(norms_of**2) for norms_of in norms])
+
+        relativistic = tf.reduce_mean(tf.nn.softplus(critic(fake, training=True) - critic(real, training=True)))
+        return relativistic + tf.cond(tf.constant(step) % every == 0, penalty, lambda: tf.zeros((), tf.float64))
+
+    found, expected = directional_derivatives(loss, critic.trainable_weights)
+    np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-7 * np.abs(expected).max())
+
+
+def lecam_by_hand(steps, decay=0.99):
+    """What LeCam returns at each step, and the averages after the last."""
+    penalties, total, weight = [], np.zeros(2), 0
+    for real, fake in steps:
+        total, weight = decay * total + (1 - decay) * np.array([real.mean(), fake.mean()]), decay * weight + 1 - decay
+        a_real, a_fake = total / weight
+        penalties.append((np.maximum(real - a_fake, 0) ** 2).mean() + (np.maximum(a_real - fake, 0) ** 2).mean())
+    return penalties, total / weight
+
+
+def test_lecam_against_numpy():
+    steps = [(RNG.normal(1 + i / 9, 1, (6, 1)), RNG.normal(-1 - i / 9, 1, (4, 2, 2, 1))) for i in range(20)]
+    lecam = LeCam()
+    expected, averages = lecam_by_hand(steps)
+    found = [float(lecam(real.astype(np.float32), fake.astype(np.float32))) for real, fake in steps]
+    np.testing.assert_allclose(found, expected, rtol=1e-4)
+    np.testing.assert_allclose(lecam.averages[:2] / lecam.averages[2], averages, rtol=1e-4)
+    # After the first step, they are the means of its batch; after these few, nearly those of all.
+    assert expected[0] == lecam_by_hand(steps[:1])[0][0]
+    np.testing.assert_allclose(averages, [np.mean([x.mean() for x in xs]) for xs in zip(*steps)], rtol=0.05)
+    assert LeCam.from_config(LeCam(0.9).get_config()).decay == 0.9
+
+
+def test_lecam_is_0_where_no_logit_is_beyond_the_other_kinds_average_and_its_averages_have_no_gradient():
+    lecam = LeCam()
+    real, fake = tf.constant([[-3.0], [-1.0]]), tf.constant([[2.0], [4.0]])
+    assert lecam(real, fake).numpy() == 0
+    real, fake = tf.constant([[3.0], [1.0]]), tf.constant([[-2.0], [0.0]])
+    lecam = LeCam()
+    with tf.GradientTape() as tape:
+        tape.watch([real, fake])
+        penalty = lecam(real, fake)  # averages 2 and -1
+    assert penalty.numpy() == pytest.approx((4**2 + 2**2) / 2 + (4**2 + 2**2) / 2)
+    by_real, by_fake = tape.gradient(penalty, [real, fake])
+    np.testing.assert_allclose(by_real, [[4], [2]])
+    np.testing.assert_allclose(by_fake, [[-4], [-2]])
+
+
+def test_lecam_of_half_precision_is_float32():
+    keras.config.set_dtype_policy("mixed_float16")
+    lecam = LeCam()
+    penalty = lecam(tf.constant([[300.0]], tf.float16), tf.constant([[-300.0]], tf.float16))
+    assert penalty.dtype == tf.float32
+    assert penalty.numpy() == 2 * 600.0**2  # float16 ends at 65,504
+
+
+def test_lecam_on_two_devices_has_the_averages_of_both():
+    strategy = two_devices()
+    steps = [(RNG.normal(1, 2, (8, 1)).astype(np.float32), RNG.normal(-1, 2, (8, 1)).astype(np.float32)) for _ in "123"]
+    one = LeCam()
+    with strategy.scope():
+        two = LeCam()
+
+    @tf.function
+    def on_both(real, fake):
+        def on_one():
+            first = 4 * tf.distribute.get_replica_context().replica_id_in_sync_group
+            return two(real[first : first + 4], fake[first : first + 4])
+
+        return strategy.run(on_one)
+
+    for real, fake in steps:
+        halves = strategy.experimental_local_results(on_both(tf.constant(real), tf.constant(fake)))
+        assert np.mean(halves) == pytest.approx(float(one(real, fake)), rel=1e-5)
+    for copy in strategy.experimental_local_results(two.averages.value):
+        np.testing.assert_allclose(copy, one.averages, rtol=1e-5)

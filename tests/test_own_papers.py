@@ -234,3 +234,39 @@ def test_readmes_example_is_read_in_the_package_as_it_is(my_gan, tmp_path, monke
     finally:
         variants._tree.cache_clear()
         variants._read.cache_clear()
+
+
+AUGMENTED = """
+import tensorflow as tf
+from kerasgan.augment import {layer}
+from kerasgan.losses import LeCam, logistic
+from kerasgan.models import DCGAN
+
+class Augmented(DCGAN):
+    \"\"\"A DCGAN of few images.\"\"\"
+    def __init__(self, image_shape=(64, 64, 3), latent_dim: int = 100, width: int = 64, **kwargs):
+        super().__init__(image_shape, latent_dim, width, **kwargs)
+        self.augment = {layer}()
+        self.lecam = LeCam()
+
+    def train_step(self, x):
+        with tf.GradientTape() as g_tape:
+            fake = self.augment(self.generator(self.prior(tf.shape(x)[0]), training=True), training=True)
+        with tf.GradientTape() as d_tape:
+            d_real = self.discriminator(self.augment(x, training=True), training=True)
+            d_fake = self.discriminator(fake, training=True)
+            d_loss = logistic(d_real, real=True) + logistic(d_fake, real=False) + 0.1 * self.lecam(d_real, d_fake)
+        self.minimize("discriminator", d_loss, d_tape)
+        {adapt}
+        with g_tape:
+            g_loss = logistic(self.discriminator(fake, training=True), real=True)
+        self.minimize("generator", g_loss, g_tape)
+        return self.report(d_loss=d_loss, g_loss=g_loss)
+"""
+
+
+@pytest.mark.parametrize(("layer", "adapt"), [("DiffAugment", ""), ("ADA", "self.augment.adapt(d_real)")])
+@pytest.mark.parametrize("promise", ["own weights", "goes on exactly", "train as one"])
+def test_a_paper_of_few_images_keeps_its_promises(layer, adapt, promise, own_settings_of_pytest, capfd):
+    Path(f"few_{layer.lower()}.py").write_text(AUGMENTED.format(layer=layer, adapt=adapt))
+    assert main(["check", f"few_{layer.lower()}.py", "--only", promise]) == 0, capfd.readouterr().out

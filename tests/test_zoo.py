@@ -153,7 +153,7 @@ def test_feature_network(tmp_path, monkeypatch):
 
 def test_mnist_classifier(digits, tmp_path):
     train = runpy.run_path(str(ZOO / "mnist_classifier/train.py"))["main"]
-    train(str(digits), tmp_path / "judge", epochs=20, batch_size=32)
+    train(str(digits), tmp_path / "judge", epochs=30, batch_size=32)
     images, labels = (np.load(digits)[name] for name in ("images", "labels"))
     network = kerasgan.metrics.feature_network(tmp_path / "judge")
     assert network.name == "mnist_classifier"
