@@ -16,7 +16,7 @@ def add_options(command, variant) -> None:
         "own weights, that a run which was broken off goes on exactly, that two devices train as one, and so on. A "
         "promise that does not hold is red, and what to look at is said at the end."
     )
-    command.add_argument("--only", metavar="WORDS", default="", help="only promises with these words in their names")
+    command.add_argument("--only", metavar="WORDS", help="only promises with these words in their names")
     add_model_options(command, variant, shown=dict.fromkeys(variant.arguments, "small"))
 
 
