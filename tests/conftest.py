@@ -1,6 +1,5 @@
 """Every variant at its small settings, and what tests of all variants share."""
 
-import gc
 import os
 import shutil
 import tempfile
@@ -25,8 +24,6 @@ from kerasgan.contract.small import CLASSES, assert_same, settings, two_devices,
 from kerasgan.models import MODELS  # noqa: E402
 
 small.two_logical_devices()
-gc.freeze()  # what was imported is not looked through again and again, nor are the models that tests share
-gc.set_threshold(100_000, 20, 20)
 
 FEATURES = os.path.join(tempfile.mkdtemp(prefix="kerasgan-"), "features.keras")  # _features writes and removes it
 small.GIVEN["srgan"] = {"features": FEATURES}
