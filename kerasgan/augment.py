@@ -21,6 +21,8 @@ POLICIES = ("color", "translation", "cutout")
 class _Augmentation(keras.layers.Layer):
     """Images in, images of the same shape out: each changed by a draw of its own in training, and otherwise the same.
 
+    How they are changed by the next draws, each layer says in its augmented(x).
+
     A batch is float32[n, height, width, total], where `total` holds the channels of one image or of several that belong
     together, one after the other.
     """
@@ -42,10 +44,6 @@ class _Augmentation(keras.layers.Layer):
 
     def call(self, x, training=False):
         return self.augmented(x) if training else x
-
-    def augmented(self, x: tf.Tensor) -> tf.Tensor:
-        """Return the images with the next draws."""
-        raise NotImplementedError
 
     def with_colors(self, x: tf.Tensor, change: Callable[[tf.Tensor], tf.Tensor]) -> tf.Tensor:
         """Return x with its colours, [n, height, width, images, 1 or 3], changed, and alpha as it was."""

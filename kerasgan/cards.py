@@ -21,7 +21,7 @@ from typing import Any
 from kerasgan import evaluation, film, run_folder, trained_models
 from kerasgan.errors import UserError
 from kerasgan.evaluation import Measurement, beside, value
-from kerasgan.held_out import SAMPLES
+from kerasgan.held_out import SAMPLES, is_found_by_name
 from kerasgan.models import CLASSES
 from kerasgan.paths import expanded
 from kerasgan.variants import citation, variant
@@ -206,7 +206,7 @@ def _data(about):
     name = about.get("data", {}).get("name")
     if name is None:
         raise UserError(f"This model of {about['variant']} does not say what it was trained on, which its card names.")
-    return name if "version" in about["data"] else Path(name).name  # as data sets with a name have, which may have a /
+    return name if is_found_by_name(about["data"]) else Path(name).name  # a name of tensorflow-datasets may have a /
 
 
 def _trained(run, zoo):

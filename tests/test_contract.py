@@ -13,7 +13,7 @@ from kerasgan.variants import variant
 
 
 def pytest_generate_tests(metafunc):
-    if metafunc.module.__name__ == __name__ and "key" in metafunc.fixturenames:
+    if "key" in metafunc.fixturenames:
         metafunc.parametrize("key", each_variant())
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import json
 from typing import Any
 
@@ -10,8 +11,6 @@ from kerasgan import tasks
 from kerasgan.cli.options import FEATURES_HELP, MODEL, labels, tensorflow
 from kerasgan.command_line import positive
 from kerasgan.held_out import DRAWS, SAMPLES
-
-MEASURED_WITH = ("model", "data", "data_dir", "split", "n", "draws", "features", "task", "normal")  # options
 
 
 def add_options(command) -> None:
@@ -49,7 +48,10 @@ def evaluate(options: argparse.Namespace) -> int:
 
 def chosen(options: argparse.Namespace) -> dict[str, Any]:
     """Return what an `evaluation.Measurement` is made of, beside a model where there are several."""
-    return {name: value for name, value in vars(options).items() if name in MEASURED_WITH}
+    from kerasgan.evaluation import Measurement
+
+    fields = [field.name for field in dataclasses.fields(Measurement)]
+    return {name: value for name, value in vars(options).items() if name in fields}
 
 
 def _print(record):

@@ -10,8 +10,6 @@ import pytest
 from kerasgan.contract import small
 from kerasgan.errors import UserError, one_line
 
-_BROKEN = ("failed", "error")
-
 
 class Report:
     """Tests one variant, and prints each promise with green or red before it; what was broken, at the end.
@@ -75,14 +73,14 @@ class Report:
     def pytest_sessionfinish(self):
         if not self.outcome:
             return
-        red = len({nodeid for nodeid, _ in self.broken})
+        green = list(self.outcome.values()).count("green")
         seconds = round(time.monotonic() - self.start)
         for nodeid, traceback in self.broken:
             self.writer.line(f"\n{self.promise[nodeid]}", bold=True)
             if advice := self.advice[nodeid]:
                 self.writer.line(advice)
             self.writer.line(traceback)
-        self.writer.line(f"\n{len(self.outcome) - red} of {len(self.outcome)} promises hold; {seconds} s.")
+        self.writer.line(f"\n{green} of {len(self.outcome)} promises hold; {seconds} s.")
 
 
 def _said(report):
