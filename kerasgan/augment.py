@@ -6,8 +6,9 @@ changes of the real images alone would be learnt and come out in samples.
 
 from __future__ import annotations
 
+import contextlib
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import keras
 import tensorflow as tf
@@ -27,6 +28,8 @@ class _Augmentation(keras.layers.Layer):
     together, one after the other.
     """
 
+    at_inference = False  # whether images are changed outside of training, too: see changing()
+
     def __init__(self, channels: int | None = None, **kwargs):
         super().__init__(**{**kwargs, "dtype": "float32"})  # whatever the networks compute in
         if channels not in (None, 1, 3, 4):
@@ -43,7 +46,16 @@ class _Augmentation(keras.layers.Layer):
             )
 
     def call(self, x, training=False):
-        return self.augmented(x) if training else x
+        return self.augmented(x) if training or self.at_inference else x
+
+    @contextlib.contextmanager
+    def changing(self) -> Iterator[None]:
+        """While it is open, change images at inference, too."""
+        self.at_inference = True
+        try:
+            yield
+        finally:
+            self.at_inference = False
 
     def with_colors(self, x: tf.Tensor, change: Callable[[tf.Tensor], tf.Tensor]) -> tf.Tensor:
         """Return x with its colours, [n, height, width, images, 1 or 3], changed, and alpha as it was."""
@@ -61,6 +73,32 @@ class _Augmentation(keras.layers.Layer):
 
     def get_config(self):
         return {**super().get_config(), "channels": self.channels}
+
+
+def augmentation(name: str, channels: int) -> _Augmentation:
+    """Return the layer of a name: "ada", or a policy of DiffAugment such as "color,translation,cutout".
+
+    Raises UserError for another name.
+    """
+    if name == "ada":
+        return ADA(channels=channels, name="augmentation")
+    if unknown := [part for part in name.split(",") if part not in POLICIES]:
+        known = ("ada", *POLICIES)
+        raise UserError(
+            f'There is no augmentation "{unknown[0]}"{nearest(unknown[0], known)}: give ada, or changes of DiffAugment '
+            f"joined by commas, as in {','.join(POLICIES)}."
+        )
+    return DiffAugment(name, channels=channels, name="augmentation")
+
+
+def in_front(layer: _Augmentation, network: keras.Model) -> keras.Model:
+    """Return a network of the same name, inputs and outputs, which changes its images in training.
+
+    network: of one input of images, beside others such as labels
+    """
+    inputs = keras.tree.map_structure(lambda t: keras.Input(t.shape[1:], dtype=t.dtype), network.input)
+    changed = keras.tree.map_structure(lambda t: layer(t) if len(t.shape) == 4 else t, inputs)
+    return keras.Model(inputs, network(changed), name=network.name)
 
 
 @keras.saving.register_keras_serializable("kerasgan")
@@ -185,7 +223,7 @@ class ADA(_Augmentation):
         # Since p was moved: the sum of the signs, the images, the minibatches.
         self.signs = self.add_weight(name="signs", shape=(3,), **state)
 
-    def adapt(self, logits: tf.Tensor) -> None:
+    def adapt(self, logits: tf.Tensor, of: int = 1) -> None:
         """Count a minibatch, and after every fourth move p by a fixed amount for each image towards its target.
 
         The heuristic is r_t = E sign(D(x)) of real images (equation 1). p stays within [0, 1]: the paper only keeps it
@@ -193,14 +231,21 @@ class ADA(_Augmentation):
         where all replicas do, not within a tf.cond.
 
         logits: the discriminator's, of this replica's real images, changed as it sees them, [n] or more of each image
+        of: how many minibatches this one stands for
         """
         n = tf.shape(logits)[0]
         signs = tf.reduce_mean(tf.reshape(tf.sign(tf.cast(logits, tf.float32)), (n, -1)), axis=1)
-        batch = in_global_batch(tf.stack([tf.reduce_sum(signs), tf.cast(n, tf.float32)]))
-        seen = self.signs + tf.concat([batch, [1.0]], 0)
-        total, images, minibatches = tf.unstack(seen)
-        due = minibatches >= self.every
-        step = tf.sign(total / images - self.target) * images / self.ramp
+        self.count(tf.reduce_sum(signs), tf.cast(n, tf.float32), 1.0, of)
+
+    def count(self, signs: tf.Tensor, n: tf.Tensor, minibatches: tf.Tensor, of: int) -> None:
+        """Count what adapt() does, of this replica: the sum of n images' signs, in one of `of` minibatches or in none.
+
+        signs, n, minibatches: float32 scalars
+        """
+        seen = self.signs + tf.concat([in_global_batch(tf.stack([signs, n])), [minibatches]], 0)
+        total, images, judged = tf.unstack(seen)
+        due = judged >= self.every
+        step = tf.sign(total / tf.maximum(images, 1.0) - self.target) * images * of / self.ramp
         self.p.assign(tf.where(due, tf.clip_by_value(self.p + step, 0.0, 1.0), self.p))
         self.signs.assign(tf.where(due, tf.zeros_like(seen), seen))
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import random
+from collections.abc import Iterator
 
 import keras
 import tensorflow as tf
@@ -26,9 +28,32 @@ def moments(x: tf.Tensor, axes: list[int], keepdims: bool = False) -> tuple[tf.T
     return mean, variance - (again - tf.stop_gradient(again)) ** 2
 
 
+@contextlib.contextmanager
+def normalized_as_in_training() -> Iterator[None]:
+    """While it is open, let BatchNormalization at inference take the statistics of the batch at hand, and keep none.
+
+    It is how a discriminator has to be asked what it thinks of images. In training it sees real images and fakes in
+    batches of their own, each of which is normalised by itself. Its moving statistics are of both: with them, it can
+    take all images for real that it tells apart very well in training.
+    """
+    BatchNormalization.as_in_training = True
+    try:
+        yield
+    finally:
+        BatchNormalization.as_in_training = False
+
+
 @keras.saving.register_keras_serializable("kerasgan")
 class BatchNormalization(keras.layers.BatchNormalization):
     """Keras' layer, to the bit, with right second derivatives: what a network under a penalty on its gradient needs."""
+
+    as_in_training = False
+
+    def call(self, inputs, training=None, mask=None):
+        if training or not self.as_in_training:
+            return super().call(inputs, training=training, mask=mask)
+        shape = [size if axis == self.axis % inputs.shape.rank else 1 for axis, size in enumerate(inputs.shape)]
+        return _normalized(inputs, self._reduction_axes, self, shape)
 
     def _moments(self, inputs, mask):
         if self.synchronized or mask is not None:
@@ -112,9 +137,50 @@ def in_global_batch(total: tf.Tensor) -> tf.Tensor:
 
 def move_average(average: keras.Model, network: keras.Model, decay: float | tf.Tensor) -> None:
     """Move an average of a network's trainable weights on by one step: decay * average + (1 - decay) * weight."""
-    for mean, w in zip(average.weights, network.weights, strict=True):
-        if w.trainable:  # the others are counts of noise
-            mean.assign(decay * mean + (1 - decay) * w)
+    means = [mean for mean in average.weights if mean.dtype == "float32"]  # the others are counts of noise
+    for mean, w in zip(means, network.trainable_weights, strict=True):
+        mean.assign(decay * mean + (1 - decay) * w)
+
+
+@keras.saving.register_keras_serializable("kerasgan")
+class Average(keras.layers.Layer):
+    """Exponential moving averages of the weights of networks, which start where these start.
+
+    Batch normalisation's moving statistics are averaged, too: they belong to the weights they were measured with.
+
+    networks: whose trainable weights are averaged
+    statistics: whether those of batch normalisation are, too
+    """
+
+    def __init__(self, networks: list[keras.Layer], statistics: bool, **kwargs):
+        super().__init__(**{**kwargs, "dtype": "float32", "trainable": False})
+        weights = [w for network in networks for w in network.trainable_weights]
+        if statistics:
+            flat = [layer for network in networks for layer in network._flatten_layers()]
+            normalizations = [layer for layer in flat if isinstance(layer, keras.layers.BatchNormalization)]
+            weights += [w for layer in normalizations for w in (layer.moving_mean, layer.moving_variance)]
+        for i, w in enumerate(weights):
+            self.add_weight(name=str(i), shape=w.shape, initializer="zeros", dtype=w.dtype, aggregation="mean")
+        self.built = True
+        vars(self)["pairs"] = list(zip(weights, self.weights))  # Keras would keep what is an attribute once more
+        self.start()
+
+    def start(self) -> None:
+        """Let all averages be what the weights are."""
+        for w, average in self.pairs:
+            average.assign(w)
+
+    def exchange(self) -> None:
+        """Let the weights and their averages take each other's values."""
+        for w, average in self.pairs:
+            value = w.numpy()
+            w.assign(average)
+            average.assign(value)
+
+    def move(self, decay: tf.Tensor) -> None:
+        """Move on by one step: decay * average + (1 - decay) * weight."""
+        for w, average in self.pairs:
+            average.assign(decay * average + (1 - decay) * w)
 
 
 @keras.saving.register_keras_serializable("kerasgan")
@@ -129,14 +195,17 @@ class Noise(keras.layers.Layer):
     def __init__(self, **kwargs):
         super().__init__(dtype="float32", **kwargs)
         key = random.randrange(2**31)  # keras.utils.set_random_seed() fixes it, as it does for Keras' own layers
-        self.state = self.add_weight(
-            name="state",
-            shape=(2,),
-            dtype="int64",  # TensorFlow has no int32 assignment on a GPU
-            initializer=lambda shape, dtype: tf.constant([key, 0], dtype),
-            trainable=False,
-            aggregation="only_first_replica",
-        )
+        with self._open_name_scope():
+            self.state = keras.Variable(
+                lambda shape, dtype: tf.constant([key, 0], dtype),
+                shape=(2,),
+                dtype="int64",  # TensorFlow has no int32 assignment on a GPU
+                trainable=False,
+                # Each replica counts for itself, all alike: to count together is impossible within a tf.cond.
+                synchronization="on_read",
+                aggregation="only_first_replica",
+                name="state",
+            )
         self.built = True
 
     def normal(self, shape: tuple | tf.Tensor) -> tf.Tensor:

@@ -17,12 +17,13 @@ import numpy as np
 import tensorflow as tf
 
 from kerasgan import images, own_classes, progress, saved_model
+from kerasgan.augment import ADA, augmentation, in_front
 from kerasgan.data import given
 from kerasgan.data.batches import Batches
 from kerasgan.errors import UserError, nearest
 from kerasgan.installed import versions
 from kerasgan.keras_settings import PRECISIONS
-from kerasgan.layers import Noise
+from kerasgan.layers import Average, Noise, normalized_as_in_training
 
 # TensorFlow 2.21's dependency optimizer opens a race in a step that moves a weight twice (two critic steps): now and
 # then a gradient is computed with a weight that has already moved, and no two runs are alike. test_contract.py sees it.
@@ -32,6 +33,8 @@ tf.config.optimizer.set_experimental_options({"dependency_optimization": False, 
 
 ABOUT = ("data", "seed", "seconds", "command")  # what export() may be told for kerasgan.json
 _OF_KERAS = ("name", "dtype", "trainable")  # arguments of a constructor that are no hyperparameters
+JUDGED = 4  # steps, one of which an adaptive augmentation looks at what the discriminator says: it costs a third of one
+RAMP = 0.05  # of all images so far: the longest half-life of an average while there are few (Karras et al. 2020)
 
 
 def _with_plain_values(init):
@@ -41,6 +44,7 @@ def _with_plain_values(init):
     def __init__(self, *args, **kwargs):
         init(self, *map(_plain, args), **{name: _plain(value) for name, value in kwargs.items()})
         if type(self).__init__ is __init__:
+            self._start_average()
             vars(self)["constructed"] = True
 
     __init__.__signature__ = inspect.signature(init)  # Keras asks for it where wraps() does not reach
@@ -65,6 +69,13 @@ class GenerativeModel(keras.Model):
     latent_dim: numbers that one image is made from
     classes: number of labels, which are 0, 1, ...
     width: channels at half of the image size, doubled at each halving up to eightfold
+
+    Every constructor hands on **kwargs, and so takes these, too:
+
+    augment: how all images that a discriminator sees are changed at random, for the sake of few images: ada, or
+        changes of DiffAugment joined by commas, as in color,translation,cutout; see kerasgan.augment
+    half_life: images after which an average of the weights has forgotten half of what they were. Samples, evaluation
+        and export are of the average; 0 for none
     """
 
     paper = ""  # where the equations come from
@@ -75,6 +86,9 @@ class GenerativeModel(keras.Model):
     verbs: tuple[str, ...] = ("sample", "decode")
     # What train_step returns: {name: the one player whose loss it is or is part of, or None}.
     reports: dict[str, str | None] = {}
+    judges_images: tuple[str, ...] = ()  # attributes that hold networks of real images and fakes, for `augment`
+    own_average = False  # whether the paper has an average of its own, in place of half_life
+    averages_statistics = True  # whether an average is of batch normalisation's, too, or leaves them as they are
     judges_in = "probabilities"  # what judge() returns: these, or a critic's "scores", which have no scale
     batch_size = 64  # the paper's minibatch
     smallest_batch = 1  # images that it takes to learn: 2 where dense layers are batch-normalised
@@ -142,6 +156,15 @@ class GenerativeModel(keras.Model):
         self.last_losses[player].assign(loss)
         self.gradient_norms[player].assign(tf.linalg.global_norm(gradients) / start)
 
+    def judged(self, batch: Any, augmented: bool = False) -> tuple[tf.Tensor, tf.Tensor] | None:
+        """Return what judge() does, of networks that are normalised as in training.
+
+        augmented: whether they see changed images, as in training. It counts the noise that is drawn for it
+        """
+        changing = self.augmentation.changing() if augmented else contextlib.nullcontext()
+        with normalized_as_in_training(), changing:
+            return self.judge(batch)
+
     def report(self, **values: tf.Tensor) -> dict[str, tf.Tensor]:
         """End a step: count it, and return the running epoch mean of each value, for fit() to show and log."""
         self.step.assign_add(1)
@@ -176,7 +199,7 @@ class GenerativeModel(keras.Model):
             _check_image_shape(cls.__name__, plain["image_shape"])
         return model
 
-    def __init__(self, **kwargs):
+    def __init__(self, augment: str = "", half_life: int = 0, **kwargs):
         if unknown := [name for name in kwargs if name not in _OF_KERAS]:
             known = {name for c in type(self).__mro__ for name in inspect.signature(c.__init__).parameters}
             raise UserError(f"{type(self).__name__} has no argument {unknown[0]}{nearest(unknown[0], known)}.")
@@ -191,8 +214,18 @@ class GenerativeModel(keras.Model):
                 f"{type(self).__name__} computes in {', '.join(PRECISIONS)}; Keras is set to {self.dtype_policy.name}: "
                 "call keras.config.set_dtype_policy() with one of them before building the model."
             )
+        if augment and not self.judges_images:
+            raise UserError(f"{type(self).__name__} has no discriminator of images to augment them for: leave it out.")
+        if half_life and self.own_average:
+            raise UserError(f"{type(self).__name__} has an average of its own, as its paper does: leave out half_life.")
+        if half_life < 0:
+            raise UserError(f"half_life is a number of images, or 0 for no average; it was given {half_life}.")
         self.built = True  # the networks build themselves
         self.noise = Noise(name="noise")
+        channels = vars(self)["hyperparameters"].get("image_shape", (0, 0, None))[-1]
+        self.augmentation = augmentation(augment, channels) if augment else None
+        self.average_of_weights = None  # before there are networks to average
+        vars(self)["_half_life"] = half_life
         self.step = self.add_weight(
             name="step", shape=(), dtype="int64", initializer="zeros", trainable=False, aggregation="only_first_replica"
         )
@@ -202,7 +235,16 @@ class GenerativeModel(keras.Model):
         self._means = {}
         self.optimizers = {}
 
+    def _start_average(self):
+        """Begin to average the weights of all networks but those that judge images, if there is to be an average."""
+        if vars(self).get("_half_life"):
+            judges = [getattr(self, name) for name in self.judges_images]
+            networks = [layer for layer in self.layers if not any(layer is judge for judge in judges)]
+            self.average_of_weights = Average(networks, self.averages_statistics, name="average_of_weights")
+
     def __setattr__(self, name, value):
+        if name in self.judges_images and isinstance(value, keras.Model) and vars(self).get("augmentation"):
+            value = in_front(self.augmentation, value)
         before = vars(self).get(name)
         if isinstance(before, keras.Layer) and isinstance(value, keras.Layer) and value is not before:
             if vars(self).get("constructed"):
@@ -282,6 +324,8 @@ class GenerativeModel(keras.Model):
             if self.compute_dtype == "float16" and not isinstance(optimizer, keras.optimizers.LossScaleOptimizer):
                 optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
             optimizer.build(_trainable(networks_of[name]))
+            if self.average_of_weights and _averages_of(optimizer):
+                raise UserError(f"The {name} has use_ema, and the model half_life: leave out one of the two averages.")
             self.optimizers[name] = optimizer
             last_losses[name] = _of_last_step(f"last_loss_of_{name}")
             gradient_norms[name] = _of_last_step(f"gradient_norm_of_{name}")
@@ -296,12 +340,14 @@ class GenerativeModel(keras.Model):
         if kind != self.starts_from:
             wanted = f"a trained {self.starts_from}" if self.starts_from else "no other model"
             raise UserError(f"{type(self).__name__} starts from {wanted}, not from a {kind}.")
-        theirs = {layer.name: layer for layer in first_stage.layers if layer.name != "noise"}
+        theirs = {layer.name: layer for layer in first_stage.layers if isinstance(layer, keras.Model)}
         shared = [network for network in self.layers if network.name in theirs]
         if not shared:
             raise UserError(f"{type(self).__name__} has no network of the {kind}'s names, {', '.join(theirs)}.")
         for network in shared:
-            weights = theirs[network.name].get_weights()
+            its = theirs[network.name]
+            its = next((layer for layer in its.layers if layer.name == its.name), its)  # behind an augmentation
+            weights = its.get_weights()
             if [w.shape for w in weights] != [tuple(w.shape) for w in network.weights]:
                 raise UserError(
                     f"The {network.name} of the {kind} has other shapes: give {type(self).__name__} the same settings, "
@@ -380,7 +426,8 @@ class GenerativeModel(keras.Model):
         if not vars(self).get("_seen"):
             given.check_batch((x, y), self._wanted())
             vars(self)["_seen"] = True
-        return super().train_on_batch(x, y, *args, **kwargs)
+        with self._average_in_its_place():
+            return super().train_on_batch(x, y, *args, **kwargs)
 
     def test_on_batch(self, x, y=None, *args, **kwargs):
         """Return the held-out loss of one batch, as keras.Model.test_on_batch() does."""
@@ -390,8 +437,8 @@ class GenerativeModel(keras.Model):
 
     @contextlib.contextmanager
     def averaged(self) -> Iterator[None]:
-        """While fit() goes on, hold the averages of weights whose optimizer keeps some (use_ema) in their place."""
-        pairs = vars(self).get("_averages", [])
+        """While fit() goes on, hold averages in the place of the weights that have one (half_life, or use_ema)."""
+        pairs = [*vars(self).get("_averages", []), *self._own_averages()]
         raw = [w.numpy() for w, _ in pairs]
         for w, average in pairs:
             w.assign(average)
@@ -411,25 +458,86 @@ class GenerativeModel(keras.Model):
                     average.assign(w)
         vars(self)["_averages"] = pairs
         try:
-            yield
+            with self._average_in_its_place():
+                yield
         finally:
             vars(self)["_averages"] = []
         for w, average in pairs:
             w.assign(average)
 
+    @contextlib.contextmanager
+    def _average_in_its_place(self):
+        """While it is open, train the weights that `half_life` averages. Else, each has the other's place."""
+        average = self.average_of_weights
+        if average and int(self.step.numpy()) == 0:
+            average.start()  # of what may have been taken over since the constructor
+        with _exchanged(average):
+            vars(self)["_trains"] = True
+            try:
+                yield
+            finally:
+                vars(self)["_trains"] = False
+
+    @contextlib.contextmanager
+    def _as_outside_of_fit(self):
+        """While it is open, let all weights be what they are when fit() ends, also while it goes on."""
+        trains = vars(self).get("_trains")
+        with _exchanged(self.average_of_weights if trains else None):
+            vars(self)["_trains"] = False
+            try:
+                yield
+            finally:
+                vars(self)["_trains"] = trains
+
     def _pairs_of_averages(self):
         return [pair for optimizer in self.optimizers.values() for pair in _averages_of(optimizer)]
 
+    def _own_averages(self):
+        """Return [(weight, its average)] of `half_life` while each is in its own place."""
+        average = self.average_of_weights
+        return average.pairs if average and vars(self).get("_trains") else []
+
     def _make_function(self, step_function):
         """Give a step each batch as it takes it, whatever it came as: what there is to check, tracing checks once."""
+        trains = step_function == self.train_step
         wanted = self._wanted(evaluating=step_function == self.test_step)
 
         def step(batch):
             parts = [part for part in tf.nest.flatten(batch) if part is not None]
             with tf.control_dependencies(parts):  # or counts would go on where no batch comes
-                return step_function(wanted.batch(batch))
+                batch = wanted.batch(batch)
+                values = step_function(batch)
+                if trains:
+                    self._follow(batch)
+                return values
 
         return super()._make_function(step)
+
+    def _follow(self, batch):
+        """Let the average of the weights, and the strength of an adaptive augmentation, follow the step just taken."""
+        n = tf.shape(tf.nest.flatten(batch)[0])[0] // self.batches_per_step
+        if self.average_of_weights:
+            images = tf.cast(n * tf.distribute.get_strategy().num_replicas_in_sync, tf.float32)
+            half_life = tf.minimum(float(self._half_life), RAMP * images * tf.cast(self.step, tf.float32))
+            self.average_of_weights.move(0.5 ** (images / half_life))
+        if isinstance(self.augmentation, ADA):
+            self.augmentation.count(*self._signs_of_real(batch, n), of=JUDGED)
+
+    def _signs_of_real(self, batch, n):
+        """Return the sum of the signs of D(x), how many images x they are of, and 1; at most steps three times 0.
+
+        Karras et al. 2020, section 3.1. Of probabilities, 1/2 is 0. Scores have no 0: it is taken in the middle between
+        the means of D(x) and of D(G(z)).
+        """
+        minibatch = tf.nest.map_structure(lambda t: t[:n], batch)
+
+        def signs():
+            real, fake = (tf.cast(side, tf.float32) for side in self.judged(minibatch, augmented=True))
+            middle = 0.5 if self.judges_in == "probabilities" else (tf.reduce_mean(real) + tf.reduce_mean(fake)) / 2
+            images = tf.cast(tf.shape(real)[0], tf.float32)
+            return tf.reduce_mean(tf.sign(real - middle)) * images, images, 1.0
+
+        return tf.cond(self.step % JUDGED == 0, signs, lambda: (0.0, 0.0, 0.0))
 
     def make_train_function(self, force=False):
         """Pass over `steps_to_skip` steps first: those of a broken epoch that were taken before a checkpoint."""
@@ -464,12 +572,13 @@ class GenerativeModel(keras.Model):
     def state(self) -> list[keras.Variable]:
         """Return every variable that training changes, in a fixed order: weights, optimizers, running means.
 
-        A weight and its average, where its optimizer keeps one (use_ema), have each other's place: what is built from
-        the first part alone is what fit() would have left.
+        While fit() goes on, a weight and its average (of half_life, or of an optimizer with use_ema) have each other's
+        place: what is built from the first part alone is what fit() would have left.
         """
         optimizers = [v for o in self.optimizers.values() for v in o.variables]
         state = [*self.weights, *optimizers, *(v for mean in self.metrics for v in mean.variables)]
-        swapped = {id(a): b for pair in self._pairs_of_averages() for a, b in (pair, pair[::-1])}
+        pairs = [*self._pairs_of_averages(), *self._own_averages()]
+        swapped = {id(a): b for pair in pairs for a, b in (pair, pair[::-1])}
         return [swapped.get(id(v), v) for v in state]
 
     # ---- export --------------------------------------------------------------------------------------------
@@ -504,7 +613,7 @@ class GenerativeModel(keras.Model):
         Raises UserError for another format, and for other arguments.
         """
         if format != "tf_saved_model":
-            network = next(layer.name for layer in self.layers if layer.name != "noise")
+            network = next(layer.name for layer in self.layers if isinstance(layer, keras.Model))
             raise UserError(
                 f"{type(self).__name__} is exported as a tf_saved_model, not as {format}: export its networks, "
                 f'as with model.get_layer("{network}").export("{network}.{format}", format="{format}").'
@@ -520,7 +629,18 @@ class GenerativeModel(keras.Model):
         """Save as keras.Model.save() does, as a .keras file. Raises UserError for the older .h5, which holds less."""
         if os.fspath(filepath).endswith((".h5", ".hdf5")) and not os.fspath(filepath).endswith(".weights.h5"):
             raise UserError(f"{filepath} cannot hold all of a {type(self).__name__}: give a name that ends in .keras.")
-        super().save(filepath, *args, **kwargs)
+        with self._as_outside_of_fit():
+            super().save(filepath, *args, **kwargs)
+
+    def save_weights(self, *args, **kwargs):
+        """Save as keras.Model.save_weights() does."""
+        with self._as_outside_of_fit():
+            super().save_weights(*args, **kwargs)
+
+    def load_weights(self, *args, **kwargs):
+        """Load as keras.Model.load_weights() does."""
+        with self._as_outside_of_fit():
+            super().load_weights(*args, **kwargs)
 
     def for_inference(self) -> GenerativeModel:
         """Return the model that is exported: this one, or where it computes in half precision, a twin in float32."""
@@ -734,6 +854,18 @@ def _optimizer(player, given):
             f"{str(given)[:60]}."
         )
     return optimizer
+
+
+@contextlib.contextmanager
+def _exchanged(average):
+    """While it is open, let weights and their average, if there is one, have each other's place."""
+    if average:
+        average.exchange()
+    try:
+        yield
+    finally:
+        if average:
+            average.exchange()
 
 
 def _averages_of(optimizer):

@@ -31,6 +31,7 @@ PACKAGE = Path(__file__).parent
 BASE = "GenerativeModel"
 GROUP = "kerasgan.models"  # of entry points
 _SAID = ("paper", "takes", "task", "starts_from", "verbs", "batch_size", "default_steps")  # by attributes of the class
+_EXTRAS = ("judges_images", "own_average")  # likewise, and what they are for
 
 
 @dataclasses.dataclass(frozen=True)
@@ -115,6 +116,7 @@ def _read(key):
     init = next(f for cls in lineage for f in cls.body if isinstance(f, ast.FunctionDef) and f.name == "__init__")
     names = [a.arg for a in init.args.args if a.arg != "self"]
     arguments = dict(zip(names, map(ast.literal_eval, init.args.defaults), strict=True))
+    arguments = {**arguments, **_of_all(said, arguments)}
     return _variant(key, CLASSES[key], said, arguments, [ast.get_docstring(cls) for cls in lineage])
 
 
@@ -219,11 +221,20 @@ def _inspected(key, cls):
                 f"command line to offer it; it has {found}."
             )
         arguments[name] = default
-    said = {name: getattr(cls, name) for name in _SAID}
+    said = {name: getattr(cls, name) for name in (*_SAID, *_EXTRAS)}
+    if any(p.kind is p.VAR_KEYWORD for p in inspect.signature(cls.__init__).parameters.values()):
+        arguments |= _of_all(said, arguments)
     return _variant(key, cls.__name__, said, arguments, [vars(c).get("__doc__") for c in lineage])
 
 
 # ---- what both have -------------------------------------------------------------------------------------------------
+
+
+def _of_all(said, arguments):
+    """Return the arguments that a constructor hands on, of those that GenerativeModel's takes for all variants."""
+    augment = {"augment": ""} if said["judges_images"] else {}
+    average = {} if said["own_average"] else {"half_life": 0}
+    return {name: default for name, default in {**augment, **average}.items() if name not in arguments}
 
 
 def _variant(key, name, said, arguments, docstrings):

@@ -193,7 +193,7 @@ FAULTS = {
     ),
     "average_of_sgan_starts_elsewhere": Fault(
         "kerasgan/models/sgan.py",
-        "        self.average.set_weights(self.discriminator.get_weights())\n",
+        "        self.average.set_weights(classifier.get_weights())\n",
         "",
         CONTRACT,
         "sgan and average_starts",

@@ -1,14 +1,20 @@
 """Augmentation of what discriminators see, against numpy and on images made by hand."""
 
+import inspect
+
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from conftest import two_devices
+from conftest import SHAPE, one_batch, small_model, two_devices
 
 from kerasgan.augment import ADA, DiffAugment, recolored, warp
+from kerasgan.contract import promises
+from kerasgan.contract.small import GIVEN
 from kerasgan.errors import UserError
 from kerasgan.losses import gradient_norms
+from kerasgan.models import CLASSES, MODELS
+from kerasgan.variants import variant
 
 RNG = np.random.default_rng(0)
 
@@ -522,3 +528,123 @@ def test_a_file_holds_the_layer_and_its_state(layer, tmp_path):
     if isinstance(layer, ADA):
         np.testing.assert_array_equal(again.layers[0].signs, [2, 2, 1])
     np.testing.assert_array_equal(again(x, training=True), model(x, training=True))
+
+
+# ---- as an argument of a variant ---------------------------------------------------------------------------
+
+JUDGES = [key for key, cls in MODELS.items() if cls.judges_images]
+
+
+@pytest.mark.parametrize("key", JUDGES)
+def test_whatever_a_discriminator_sees_in_training_was_changed(key, monkeypatch):
+    monkeypatch.setitem(GIVEN, key, {**GIVEN.get(key, {}), "augment": "color,translation"})
+    model = small_model(key)
+    changed, seen = [], []
+    augmented = model.augmentation.augmented
+    monkeypatch.setattr(model.augmentation, "augmented", lambda x: changed.append(augmented(x)) or changed[-1])
+    for name in model.judges_images:
+        network = getattr(model, name)
+        inner = next(layer for layer in network.layers if layer.name == name)
+        call = inner.call
+
+        def watched(inputs, training=None, mask=None, call=call):
+            images = next(t for t in keras.tree.flatten(inputs) if len(t.shape) == 4)
+            seen.append((images, training))
+            return call(inputs, training=training, mask=mask)
+
+        monkeypatch.setattr(inner, "call", watched)
+    before = [w.numpy() for w in model.trainable_weights]
+    model.train_step(one_batch(model, key))
+    # Real and fake, in the steps of both players, unless these share what they ask.
+    assert len(changed) == len(seen) >= 2 * len(model.judges_images)
+    for given, (taken, training) in zip(changed, seen, strict=True):
+        assert training
+        np.testing.assert_array_equal(given, taken)
+    assert not any(np.array_equal(w.numpy(), b) for w, b in zip(model.trainable_weights, before) if w.shape.rank > 1)
+
+    changed.clear()
+    model.judge(one_batch(model, key))
+    assert not changed
+
+
+@pytest.mark.parametrize(
+    ("key", "real", "signs"), [("lsgan", [0.4, 0.6, 0.7, 0.9], 2), ("wgan", [1.0, 4.0, 5.0, 6.0], 2)]
+)
+def test_r_is_of_real_images_as_they_are_seen(key, real, signs, monkeypatch):
+    monkeypatch.setitem(GIVEN, key, {**GIVEN.get(key, {}), "augment": "ada"})
+    model = small_model(key)
+    asked = []
+
+    def judge(batch):
+        asked.append((len(batch), model.augmentation.at_inference))
+        return tf.constant(real)[:, None], tf.zeros((4, 1))  # in the middle: 1/2 of probabilities, 2 of these scores
+
+    monkeypatch.setattr(model, "judge", judge)
+    batch = one_batch(model, key)
+    for step in range(1, 16):
+        model.step.assign(step)
+        model._follow(batch)
+        np.testing.assert_array_equal(model.augmentation.signs, [signs * (step // 4), 4 * (step // 4), step // 4])
+    assert asked == [(4, True)] * 3
+    assert model.augmentation.p.numpy() == 0
+    model.step.assign(16)
+    model.augmentation.target = 0.4
+    model._follow(batch)
+    # 16 steps of 4 images, all of which count, though a fourth of them was looked at
+    np.testing.assert_allclose(model.augmentation.p, 64 / model.augmentation.ramp, rtol=1e-5)
+    assert not model.augmentation.at_inference
+
+
+@pytest.mark.parametrize(
+    ("key", "augment", "said"),
+    [
+        ("vae", "ada", "VAE has no discriminator of images"),
+        ("dcgan", "adda", 'no augmentation "adda". Did you mean ada|no augmentation "adda"'),
+        ("dcgan", "color,cut", 'no augmentation "cut"'),
+        ("dcgan", "color,color", "twice"),
+    ],
+)
+def test_what_cannot_be_augmented_is_said_in_one_line(key, augment, said):
+    with pytest.raises(UserError, match=said):
+        MODELS[key](image_shape=(8, 8, 1), augment=augment)
+
+
+def test_a_second_stage_starts_from_a_critic_behind_an_augmentation(monkeypatch):
+    monkeypatch.setitem(GIVEN, "wgan_gp", {**GIVEN.get("wgan_gp", {}), "augment": "ada", "half_life": 50})
+    first = small_model("wgan_gp")
+    second = small_model("f_anogan", seed=1)
+    second.start_from(first)
+    x = pictures(2, *SHAPE)
+    np.testing.assert_array_equal(second.critic(x), first.critic(x))
+    np.testing.assert_array_equal(second.generator(first.prior(2, 0)), first.generator(first.prior(2, 0)))
+
+
+@pytest.fixture(scope="module")
+def augmented_gan(tmp_path_factory):
+    path = tmp_path_factory.mktemp("own") / "augmented_gan.py"
+    path.write_text(
+        "from kerasgan.models import DCGAN\n\n\nclass Augmented(DCGAN):\n"
+        '    """A DCGAN of few images."""\n\n    small = {"augment": "ada", "half_life": 20}\n'
+    )
+    return str(path)
+
+
+@pytest.mark.parametrize(
+    "promise",
+    [
+        promises.test_two_devices_train_as_one,
+        promises.test_a_run_broken_off_in_mid_epoch_goes_on_exactly,
+        promises.test_a_player_moves_its_own_weights_and_no_others,
+    ],
+)
+def test_an_adaptive_augmentation_and_an_average_keep_promises(promise, augmented_gan, tmp_path, monkeypatch):
+    known = {"key": augmented_gan, "tmp_path": tmp_path, "monkeypatch": monkeypatch}
+    promise(**{name: known[name] for name in inspect.signature(promise).parameters})
+
+
+def test_options_offer_what_a_variant_can_have():
+    for key in CLASSES:
+        about = variant(key)
+        assert ("augment" in about.arguments) == bool(MODELS[key].judges_images), key
+        assert ("half_life" in about.arguments) == (key != "ddpm"), key
+    assert "DiffAugment" in variant("dcgan").help["augment"]

@@ -7,6 +7,7 @@ from conftest import each_variant
 
 from kerasgan.contract.promises import *  # noqa: F403
 from kerasgan.contract.promises import shared_model
+from kerasgan.model import GenerativeModel
 from kerasgan.models import MODELS
 from kerasgan.training import SEVERAL_BATCHES
 from kerasgan.variants import variant
@@ -25,8 +26,11 @@ def test_every_variant_has_its_own_step_with_a_tape(key):
 
 def test_command_line_knows_every_argument(key):
     about = variant(key)
-    signature = inspect.signature(MODELS[key].__init__).parameters
-    defaults = {n: p.default for n, p in signature.items() if n not in ("self", "kwargs")}
+    signature = {}
+    for constructor in (GenerativeModel.__init__, MODELS[key].__init__):
+        signature |= inspect.signature(constructor).parameters
+    unknown = {"augment": not MODELS[key].judges_images, "half_life": MODELS[key].own_average}
+    defaults = {n: p.default for n, p in signature.items() if n not in ("self", "kwargs") and not unknown.get(n)}
     assert about.arguments == defaults
     assert set(about.help) == set(defaults)
     for name in ("paper", "takes", "batch_size", "default_steps"):

@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from conftest import every_variant, small_model, two_devices
+from conftest import every_variant, small_model, two_devices, values
 
 from kerasgan import model as model_module
 from kerasgan.layers import (
@@ -26,6 +26,7 @@ from kerasgan.layers import (
     WeightNormConv2D,
     crop,
     halvings,
+    normalized_as_in_training,
 )
 from kerasgan.losses import gradient_norms
 from kerasgan.models import dcgan
@@ -363,3 +364,35 @@ def test_no_network_has_a_normalisation_whose_second_derivatives_are_wrong(key):
         if isinstance(layer, of_keras) and not isinstance(layer, ours)
     ]
     assert not wrong
+
+
+def test_a_discriminator_is_asked_as_it_is_normalised_in_training():
+    model = small_model("dcgan", shape=(16, 16, 1))
+    x = tf.random.stateless_uniform((6, 16, 16, 1), (1, 2), -1, 1)
+    discriminator, before = model.discriminator, values(model.weights)
+    usual = discriminator(x)
+    with normalized_as_in_training():
+        asked = discriminator(x)
+    for w, b in zip(model.weights, before, strict=True):
+        np.testing.assert_array_equal(w.numpy(), b)
+    np.testing.assert_allclose(asked, discriminator(x, training=True), rtol=1e-4, atol=1e-6)
+    assert not np.allclose(asked, usual, rtol=1e-2)
+
+
+def test_counts_of_noise_go_on_within_a_condition_on_two_devices():
+    with two_devices().scope():
+        noise = Noise()
+
+    @tf.function
+    def draw(go):
+        def step():
+            return tf.cond(go, lambda: noise.uniform((2,)), lambda: tf.zeros((2,)))
+
+        return two_devices().run(step)
+
+    first, none, second = (
+        np.concatenate(two_devices().experimental_local_results(draw(tf.constant(go)))) for go in (True, False, True)
+    )
+    assert noise.state.numpy()[1] == 2
+    assert len({*first, *second}) == 8
+    assert not none.any()

@@ -164,7 +164,7 @@ class _Looker:
         return verbs["translate" if "translate" in verbs else "reconstruct"][0](self.sources)
 
     def _judged(self):
-        judged = self.model.judge(self.first)
+        judged = self.model.judged(self.first)
         if judged is None:
             return {}
         real, fake = (np.ravel(side.numpy()).astype(np.float64) for side in judged)

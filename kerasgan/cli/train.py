@@ -76,7 +76,8 @@ def add_model_options(command, variant, shown: Mapping[str, str]):
         given = {"type": positive if isinstance(default, int) else type(default), "metavar": name.upper()}
         if isinstance(default, bool):
             given = {"action": argparse.BooleanOptionalAction}
-        option, meaning = f"--{name.replace('_', '-')}", f"{variant.help[name]} ({shown.get(name, default)})"
+        usual = shown.get(name, "none" if default == "" else default)
+        option, meaning = f"--{name.replace('_', '-')}", f"{variant.help[name]} ({usual})"
         model.add_argument(option, dest=f"model.{name}", help=meaning, **given)
 
 

@@ -24,6 +24,7 @@ class ACGAN(LabelledModel):
     takes = "labelled"
     verbs = ("sample", "sample_labelled", "decode", "classify")
     reports = {"d_loss": "discriminator", "g_loss": "generator", "accuracy": "discriminator"}
+    judges_images = ("discriminator",)
     batch_size = 100
     default_steps = 850
 
@@ -73,7 +74,7 @@ class ACGAN(LabelledModel):
 
     def judge(self, batch):
         x, y = batch
-        z, _ = self.prior(len(x), seed=0)
+        z, _ = self.prior(tf.shape(x)[0], seed=0)
         return tuple(tf.sigmoid(self.discriminator(images_)[0]) for images_ in (x, self((z, y))))
 
     def endpoints(self):

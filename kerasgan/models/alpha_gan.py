@@ -30,6 +30,7 @@ class AlphaGAN(GenerativeModel):
         "d_loss": "discriminator",
         "c_loss": "code_discriminator",
     }
+    judges_images = ("discriminator",)
     batch_size = 64
     default_steps = 850
 
@@ -91,7 +92,7 @@ class AlphaGAN(GenerativeModel):
         return self.report(reconstruction=reconstruction, e_loss=e_loss, g_loss=g_loss, d_loss=d_loss, c_loss=c_loss)
 
     def judge(self, x):
-        return probabilities_of_real(self.discriminator, x, self(self.prior(len(x), seed=0)))
+        return probabilities_of_real(self.discriminator, x, self(self.prior(tf.shape(x)[0], seed=0)))
 
     def reconstruct(self, x):
         return self(self.encoder(x))

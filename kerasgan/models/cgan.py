@@ -27,6 +27,7 @@ class CGAN(LabelledModel):
     paper = "https://arxiv.org/abs/1411.1784"
     takes = "labelled"
     reports = {"d_loss": "discriminator", "g_loss": "generator"}
+    judges_images = ("discriminator",)
     batch_size = 100
     smallest_batch = 2
     default_steps = 4000
@@ -77,7 +78,7 @@ class CGAN(LabelledModel):
 
     def judge(self, batch):
         x, y = batch
-        z, _ = self.prior(len(x), seed=0)
+        z, _ = self.prior(tf.shape(x)[0], seed=0)
         return probabilities_of_real(self.discriminator, (x, y), (self((z, y)), y))
 
 

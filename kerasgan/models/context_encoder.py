@@ -29,6 +29,7 @@ class ContextEncoder(GenerativeModel):
     paper = "https://arxiv.org/abs/1604.07379"
     verbs = ("translate", "degrade")
     reports = {"reconstruction": "generator", "adversarial": "generator", "d_loss": "discriminator"}
+    judges_images = ("discriminator",)
     batch_size = 64
     default_steps = 1200
     small = {"overlap": 2}

@@ -31,6 +31,7 @@ class CycleGAN(GenerativeModel):
         "identity": "translators",
         "d_loss": "discriminators",
     }
+    judges_images = ("D_x", "D_y")
     batch_size = 1
     default_steps = 4000
     small = {"blocks": 1}

@@ -19,6 +19,7 @@ class DCGAN(GenerativeModel):
 
     paper = "https://arxiv.org/abs/1511.06434"
     reports = {"d_loss": "discriminator", "g_loss": "generator"}
+    judges_images = ("discriminator",)
     batch_size = 64
     default_steps = 850
 
@@ -54,7 +55,7 @@ class DCGAN(GenerativeModel):
         return self.report(d_loss=d_loss, g_loss=g_loss)
 
     def judge(self, x):
-        return probabilities_of_real(self.discriminator, x, self(self.prior(len(x), seed=0)))
+        return probabilities_of_real(self.discriminator, x, self(self.prior(tf.shape(x)[0], seed=0)))
 
 
 def generator(image_shape, latent_dim, width):

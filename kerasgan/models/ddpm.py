@@ -32,6 +32,7 @@ class DDPM(GenerativeModel):
 
     paper = "https://arxiv.org/abs/2006.11239"
     reports = {"loss": "denoiser"}
+    own_average = True
     batch_size = 128
     default_steps = 2000
     small = {"multipliers": "1,2", "blocks": 1, "timesteps": 20, "sampling_steps": 2, "warmup": 1}

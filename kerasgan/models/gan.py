@@ -22,6 +22,7 @@ class GAN(GenerativeModel):
 
     paper = "https://arxiv.org/abs/1406.2661"
     reports = {"d_loss": "discriminator", "g_loss": "generator"}
+    judges_images = ("discriminator",)
     batch_size = 100
     default_steps = 4000
     small = {"width": 8}
@@ -68,7 +69,7 @@ class GAN(GenerativeModel):
         return self.report(d_loss=d_loss, g_loss=g_loss)
 
     def judge(self, x):
-        return probabilities_of_real(self.discriminator, x, self(self.prior(len(x), seed=0)))
+        return probabilities_of_real(self.discriminator, x, self(self.prior(tf.shape(x)[0], seed=0)))
 
 
 def generator(image_shape, latent_dim, width):

@@ -34,4 +34,4 @@ class LSGAN(DCGAN):
 
     def judge(self, x):
         """Return the scores: the best discriminator's are p_data / (p_data + p_g), the probabilities of GAN's."""
-        return self.discriminator(x), self.discriminator(self(self.prior(len(x), seed=0)))
+        return self.discriminator(x), self.discriminator(self(self.prior(tf.shape(x)[0], seed=0)))

@@ -31,6 +31,7 @@ class Pix2Pix(GenerativeModel):
     takes = "pairs"
     verbs = ("translate",)
     reports = {"adversarial": "generator", "l1": "generator", "d_loss": "discriminator"}
+    judges_images = ("discriminator",)
     batch_size = 1
     default_steps = 4000
 

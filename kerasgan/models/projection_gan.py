@@ -25,6 +25,7 @@ class ProjectionGAN(LabelledModel):
     takes = "labelled"
     reports = {"d_loss": "discriminator", "g_loss": "generator"}
     judges_in = "scores"
+    judges_images = ("discriminator",)
     batch_size = 64
     default_steps = 1500
     small = {"n_dis": 2}
@@ -73,7 +74,7 @@ class ProjectionGAN(LabelledModel):
 
     def judge(self, batch):
         x, y = batch
-        z, _ = self.prior(len(x), seed=0)
+        z, _ = self.prior(tf.shape(x)[0], seed=0)
         return self.discriminator((x, y)), self.discriminator((self((z, y)), y))
 
 

@@ -31,6 +31,7 @@ class SGAN(GenerativeModel):
         "feature_matching": "generator",
         "accuracy": "discriminator",
     }
+    judges_images = ("discriminator",)
     batch_size = 200  # 100 with a label and 100 without
     default_steps = 1000
 
@@ -49,9 +50,10 @@ class SGAN(GenerativeModel):
         self.latent_dim = latent_dim
         self.decay = decay
         self.generator = generator(image_shape, latent_dim, width)
-        self.discriminator = discriminator(image_shape, classes, width, name="discriminator")
+        classifier = discriminator(image_shape, classes, width, name="discriminator")
+        self.discriminator = classifier
         self.average = discriminator(image_shape, classes, width, name="average")
-        self.average.set_weights(self.discriminator.get_weights())
+        self.average.set_weights(classifier.get_weights())
         self.average.trainable = False
 
     def players(self):
@@ -107,7 +109,7 @@ class SGAN(GenerativeModel):
 
     def judge(self, batch):
         x, _ = batch
-        fake = self(self.prior(len(x), seed=0))
+        fake = self(self.prior(tf.shape(x)[0], seed=0))
         return tuple(tf.sigmoid(log_z(self.discriminator(images_)[0])) for images_ in (x, fake))
 
     def endpoints(self):

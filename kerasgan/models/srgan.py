@@ -35,6 +35,7 @@ class SRGAN(GenerativeModel):
     starts_from = "srresnet"
     verbs = ("translate",)
     reports = {"content": "generator", "adversarial": "generator", "d_loss": "discriminator"}
+    judges_images = ("discriminator",)
     batch_size = 16
     default_steps = 400
     small = {"scale": 4, "blocks": 1}

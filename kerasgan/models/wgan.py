@@ -21,6 +21,7 @@ class WGAN(GenerativeModel):
     paper = "https://arxiv.org/abs/1701.07875"
     reports = {"wasserstein": "critic", "g_loss": "generator"}
     judges_in = "scores"
+    judges_images = ("critic",)
     batch_size = 64
     default_steps = 600
     small = {"n_critic": 2}
@@ -69,7 +70,7 @@ class WGAN(GenerativeModel):
         return self.report(wasserstein=wasserstein, g_loss=g_loss)
 
     def judge(self, x):
-        return self.critic(x), self.critic(self(self.prior(len(x), seed=0)))
+        return self.critic(x), self.critic(self(self.prior(tf.shape(x)[0], seed=0)))
 
     def clip_critic(self):
         """w <- clip(w, -c, c)."""

@@ -24,6 +24,7 @@ class WGANGP(GenerativeModel):
     paper = "https://arxiv.org/abs/1704.00028"
     reports = {"wasserstein": "critic", "d_loss": "critic", "g_loss": "generator"}
     judges_in = "scores"
+    judges_images = ("critic",)
     batch_size = 64
     default_steps = 600
     small = {"n_critic": 2}
@@ -73,4 +74,4 @@ class WGANGP(GenerativeModel):
         return self.report(wasserstein=wasserstein, d_loss=d_loss, g_loss=g_loss)
 
     def judge(self, x):
-        return self.critic(x), self.critic(self(self.prior(len(x), seed=0)))
+        return self.critic(x), self.critic(self(self.prior(tf.shape(x)[0], seed=0)))
