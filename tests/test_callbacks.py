@@ -16,6 +16,7 @@ from PIL import Image
 import kerasgan
 from kerasgan import callbacks, run_folder
 from kerasgan.callbacks import record
+from kerasgan.data import Batches
 from kerasgan.errors import Diverged, UserError
 from kerasgan.model import GenerativeModel
 from kerasgan.models import dcgan
@@ -543,3 +544,29 @@ def test_a_run_keeps_the_command_of_a_script_and_the_cores_it_had(
     record = run_folder.read(tmp_path / "run")
     assert record.get("command") == command
     assert 1 <= record["cores"] <= os.cpu_count()
+
+
+@pytest.mark.parametrize(
+    ("indices", "said"),
+    [
+        ([0], "There is only 1 image:"),
+        ([0] * 4, "All 4 images are the same:"),
+        ([0, 1, 2], "There are only 3 images:"),
+        ([0, 0, 1, 2], "Only 3 of the 4 images are different:"),
+        (range(20), None),
+        ([*range(19), 0], "Only 19 of the 20 images are different:"),
+    ],
+    ids=str,
+)
+def test_too_few_images_are_said_before_the_first_step(indices, said, tmp_path, capsys):
+    every = small_batches("dcgan").columns[0]
+    data = Batches((every[list(indices)],), "images", 1)
+    begun = callbacks.Record(tmp_path / "run", data)
+    begun.set_model(small_model("dcgan"))
+    begun.set_params({"steps": 1, "epochs": 1, "verbose": 0})
+    with begun.model.when_fit_ends:
+        begun.on_train_begin()
+    out = capsys.readouterr().out
+    assert (out == "") if said is None else out.startswith(said)
+    if said:
+        assert out.count("\n") == 1

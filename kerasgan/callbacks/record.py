@@ -15,13 +15,15 @@ from typing import Any
 import keras
 import numpy as np
 
-from kerasgan import run_folder
+from kerasgan import progress, run_folder
 from kerasgan.callbacks.checkpoints import newest
 from kerasgan.callbacks.snapshots import caption
 from kerasgan.data.batches import Batches
 from kerasgan.errors import UserError
 from kerasgan.model import ABOUT
 from kerasgan.paths import expanded, for_tensorflow
+
+ENOUGH = 20  # different images, from which on a model may make new ones: of fewer, all that were tried made copies
 
 
 class Record(keras.callbacks.Callback):
@@ -55,6 +57,7 @@ class Record(keras.callbacks.Callback):
             started = {**_command(), "cores": _cores(), **self.settings, "started": _now()}
             self._make_folder({**about, **self._count_from_here(), **started})
             self._lock()
+            self._say_if_few()
         self._check_space()
         self.started = time.monotonic()
 
@@ -67,6 +70,21 @@ class Record(keras.callbacks.Callback):
         with self.model.averaged():
             record["weights_sha256"] = weights_sha256(self.model)
         run_folder.write(self.run, record)
+
+    def _say_if_few(self):
+        found = self.data.different(ENOUGH)
+        if "sample" not in self.model.endpoints() or found == ENOUGH:
+            return
+        n = self.data.examples
+        what = {
+            n: f"There are only {n} images",
+            1: f"All {n} images are the same" if n > 1 else "There is only 1 image",
+        }.get(found, f"Only {found} of the {n} images are different")
+        progress.say(
+            f"{what}: a model learns so few by heart, and makes no others. Give it {ENOUGH} or more that differ, and "
+            "better hundreds.",
+            self.params,
+        )
 
     def _lock(self):
         self.model.when_fit_ends.callback(run_folder.lock(self.run).release)

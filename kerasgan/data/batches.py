@@ -86,6 +86,16 @@ class Batches:
             digest.update(repr(self.degradation).encode())
         return digest.hexdigest()
 
+    def different(self, most: int) -> int:
+        """Return how many different images there are to learn, or `most` as soon as there are as many."""
+        images = [column for column in self.columns if len(column.shape) == 4][-1]
+        seen = set()
+        for i in range(len(images)):
+            seen.add(images[np.arange(i, i + 1)].tobytes())
+            if len(seen) >= most:
+                break
+        return len(seen)
+
     def first(self, n: int) -> Any:
         """Return the first n examples as one batch, in the order they came: what snapshots are made of."""
         return self._tensors(self._as_they_came(0, n))
