@@ -14,7 +14,9 @@ variant, and the faults below belong to:
     devices      two devices train as one, whatever each of them sees; no two replicas share noise
     borders      every size, channel and batch size works; pictures change size with antialiasing; exports need neither
                  Keras nor kerasgan
-    averages     an average of weights starts as the network that it follows
+    averages     an average of weights starts as the network that it follows, is shown, and is not what training goes on
+                 from
+    few images   a discriminator sees all images changed, and is asked as it is normalised in training
 
 Each fault is a replacement of a text that has to be there exactly once, and the tests that have to turn red. These are
 run without any fault first. Ends with 1 if a fault stays unnoticed.
@@ -197,6 +199,37 @@ FAULTS = {
         "",
         CONTRACT,
         "sgan and average_starts",
+    ),
+    "augmentation_that_is_passed_by": Fault(
+        "kerasgan/augment.py",
+        "keras.Model(inputs, network(changed), name=network.name)",
+        "keras.Model(inputs, network(inputs), name=network.name)",
+        "test_augment.py",
+        "sees_in_training and wgan",
+    ),
+    "average_without_a_ramp": Fault(
+        MODEL,
+        "tf.minimum(float(self._half_life), RAMP * images * tf.cast(self.step, tf.float32))",
+        "float(self._half_life)",
+        "test_averages.py",
+        "that_of_its_half_life",
+    ),
+    "fit_goes_on_with_the_average": Fault(
+        MODEL,
+        "        with _exchanged(average):\n",
+        "        with _exchanged(None):\n",
+        "test_averages.py",
+        "fit_goes_on",
+    ),
+    "checkpoint_of_weights_where_averages_belong": Fault(
+        MODEL,
+        "pairs = [*self._pairs_of_averages(), *self._own_averages()]",
+        "pairs = self._pairs_of_averages()",
+        "test_averages.py",
+        "shown_and_exported",
+    ),
+    "discriminator_asked_as_at_inference": Fault(
+        LAYERS, "    BatchNormalization.as_in_training = True\n", "", "test_layers.py", "is_asked"
     ),
     "pictures_smaller_without_antialiasing": Fault(
         "kerasgan/data/files.py", "Resampling.LANCZOS", "Resampling.NEAREST", "test_data.py", "antialiased"
