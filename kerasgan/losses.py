@@ -46,8 +46,7 @@ def gradient_norms(critic: Callable, x: tf.Tensor, training: bool) -> tf.Tensor:
 
     Of these norms, WGAN-GP takes the mean of (norm - 1)^2 between real and fake images (Gulrajani et al. 2017,
     algorithm 1), DRAGAN the same near real ones, R1 and R2 the mean of norm^2 at real and at fake ones (Mescheder et
-    al. 2018, equations 9 and 10), both times gamma / 2. A penalty that is taken at every k-th step is multiplied by k,
-    and stands alone in a tf.cond (StyleGAN2: Karras et al. 2020).
+    al. 2018, equations 9 and 10), both times gamma / 2; lazily() takes them at every k-th step.
 
     critic: a network, or a function of (x, training=...), which returns one score for each image
     x: images, float32[n, height, width, channels]
@@ -66,6 +65,20 @@ def gradient_norms(critic: Callable, x: tf.Tensor, training: bool) -> tf.Tensor:
     gradient = tf.cast(gradient, keras.backend.result_type(gradient.dtype, "float32"))
     # The root has no gradient at 0: a critic that is flat somewhere would turn every weight into NaN.
     return tf.sqrt(tf.reduce_sum(gradient**2, axis=list(range(1, len(x.shape)))) + 1e-12)
+
+
+def lazily(penalty: Callable[[], tf.Tensor], step: tf.Tensor, every: int) -> tf.Tensor:
+    """Return a penalty at every `every`-th step, times `every`, and 0 between: on average, as much as at each step.
+
+    Of Karras et al. 2020 (StyleGAN2, section 3.1), who let the penalty move the weights in a step of its own, and so
+    change Adam's rates by every / (every + 1). Added to the loss of a step that is taken anyhow, it needs no change.
+
+    penalty: returns a float32 scalar; not called where it is not due
+    step: whole number
+    """
+    if every == 1:
+        return penalty()
+    return tf.cond(tf.cast(step, tf.int64) % every == 0, lambda: every * penalty(), lambda: tf.constant(0.0))
 
 
 def _check_normalizations(critic):

@@ -352,7 +352,7 @@ def prepared(training: Training) -> Prepared:
         **training.task_options,
     )
     several = {**about.arguments, **training.arguments}
-    batches_per_step = next((several[name] for name in SEVERAL_BATCHES if name in several), 1)
+    batches_per_step = next((several[name] for name in SEVERAL_BATCHES if name in several), about.batches_per_step)
     steps_per_epoch = batches.steps_per_epoch(batches_per_step)
     epochs = training.epochs or -(-(training.steps or about.default_steps) // steps_per_epoch)
     steps = training.steps or epochs * steps_per_epoch

@@ -30,7 +30,16 @@ if TYPE_CHECKING:
 PACKAGE = Path(__file__).parent
 BASE = "GenerativeModel"
 GROUP = "kerasgan.models"  # of entry points
-_SAID = ("paper", "takes", "task", "starts_from", "verbs", "batch_size", "default_steps")  # by attributes of the class
+_SAID = (  # by attributes of the class
+    "paper",
+    "takes",
+    "task",
+    "starts_from",
+    "verbs",
+    "batch_size",
+    "batches_per_step",
+    "default_steps",
+)
 _EXTRAS = ("judges_images", "own_average")  # likewise, and what they are for
 
 
@@ -47,6 +56,7 @@ class Variant:
     starts_from: str
     verbs: tuple[str, ...]
     batch_size: int
+    batches_per_step: int  # unless an argument says how many
     default_steps: int
     arguments: dict[str, Any]  # name: default
     help: dict[str, str]

@@ -41,4 +41,4 @@ def test_command_line_knows_every_argument(key):
 def test_command_line_knows_how_many_minibatches_a_step_eats(key):
     model, _ = shared_model(key, "float32")
     told = [model.hyperparameters[name] for name in SEVERAL_BATCHES if name in model.hyperparameters]
-    assert [model.batches_per_step] == (told or [1])
+    assert [model.batches_per_step] == (told or [variant(key).batches_per_step])
