@@ -91,13 +91,16 @@ def _normalized(x, axes, layer, shape):
     return tf.cast(y, x.dtype)
 
 
-def batch_normalization(affine: bool = True) -> keras.layers.Layer:
+def batch_normalization(affine: bool = True, dtype: str | None = None) -> keras.layers.Layer:
     """Return batch normalisation with the DCGAN authors' constants, over the global batch on several devices.
 
     affine: whether it learns a scale and a shift
+    dtype: of what it returns, if not Keras' policy
     """
     several = tf.distribute.get_strategy().num_replicas_in_sync > 1
-    return BatchNormalization(momentum=0.9, epsilon=1e-5, center=affine, scale=affine, synchronized=several)
+    return BatchNormalization(
+        momentum=0.9, epsilon=1e-5, center=affine, scale=affine, synchronized=several, dtype=dtype
+    )
 
 
 def layer_normalization() -> keras.layers.Layer:
@@ -459,24 +462,35 @@ class _Spectral(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable("kerasgan")
 class SpectralConv2D(_Spectral):
-    """A convolution with a spectrally normalised kernel and a bias."""
+    """A convolution with a spectrally normalised kernel, and a bias unless use_bias is False.
 
-    def __init__(self, filters: int, size: int, strides: int = 1, **kwargs):
+    padding: "same", or "valid": only where the whole kernel is within x
+    """
+
+    def __init__(
+        self, filters: int, size: int, strides: int = 1, padding: str = "same", use_bias: bool = True, **kwargs
+    ):
         super().__init__(**kwargs)
         self.filters, self.size, self.strides = filters, size, strides
+        self.padding, self.use_bias = padding, use_bias
 
     def build(self, shape):
         self.add_kernel((self.size, self.size, shape[-1], self.filters))
-        self.bias = self.add_weight(name="bias", shape=(self.filters,), initializer="zeros")
+        if self.use_bias:
+            self.bias = self.add_weight(name="bias", shape=(self.filters,), initializer="zeros")
 
     def call(self, x, training=False):
-        return tf.nn.conv2d(x, tf.cast(self.normalized_kernel(training), x.dtype), self.strides, "SAME") + self.bias
+        kernel = tf.cast(self.normalized_kernel(training), x.dtype)
+        y = tf.nn.conv2d(x, kernel, self.strides, self.padding.upper())
+        return y + self.bias if self.use_bias else y
 
     def compute_output_shape(self, shape):
-        return (shape[0], *(-(-side // self.strides) for side in shape[1:3]), self.filters)
+        reach = self.size - 1 if self.padding == "valid" else 0
+        return (shape[0], *(-(-(side - reach) // self.strides) for side in shape[1:3]), self.filters)
 
     def get_config(self):
-        return {**super().get_config(), "filters": self.filters, "size": self.size, "strides": self.strides}
+        mine = {"filters": self.filters, "size": self.size, "strides": self.strides}
+        return {**super().get_config(), **mine, "padding": self.padding, "use_bias": self.use_bias}
 
 
 @keras.saving.register_keras_serializable("kerasgan")

@@ -39,7 +39,12 @@ def test_the_trained_models_of_every_variant_are_listed():
     shipped = {file.parent.name for file in (ROOT / "saved_models").glob("*/kerasgan.json")}
     assert shipped - set(listed) == set(), "kerasgan card RUN adds a row"
     manifest = json.loads((ROOT / "kerasgan/trained_models.json").read_text(encoding="utf-8"))
-    assert {one["variant"] for one in manifest.values()} >= set(CLASSES), "call python saved_models/archives.py"
+    trained = {one["variant"] for one in manifest.values()}
+    assert trained >= {file.parent.name for file in (ROOT / "zoo").glob("*/card.json")}, "call saved_models/archives.py"
+    rows = (ROOT / "README.md").read_text(encoding="utf-8").partition(TABLES["README.md"])[2].splitlines()
+    for key in CLASSES:
+        row = next(row for row in rows if f"`{key}`" in row)
+        assert ("no trained model yet" in row) == (key not in trained), key
 
 
 @pytest.mark.parametrize("key", CLASSES)

@@ -96,6 +96,12 @@ def test_facades_recipes(key, facades, tmp_path, steps_taken_eagerly):
     assert kerasgan.load(tmp_path / "run").translate(images=images).shape == images.shape
 
 
+@pytest.mark.parametrize("recipe", sorted(ZOO.glob("*/photographs.py")), ids=lambda f: f.parent.name)
+def test_photographs_recipes(recipe, facades, tmp_path, steps_taken_eagerly):
+    runpy.run_path(str(recipe))["main"](facades / "test", tmp_path / "run", epochs=1)  # 8 photographs, a step
+    assert kerasgan.load(tmp_path / "run").sample(n=2, seed=0).shape == (2, 64, 64, 3)
+
+
 def test_tiles_are_the_photographs_cut_up(facades, tmp_path):
     main = runpy.run_path(str(ZOO / "srresnet/tiles.py"))["main"]
     main(facades, tmp_path / "tiles")
