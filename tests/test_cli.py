@@ -154,7 +154,8 @@ def test_train_then_use(key, tmp_path, capsys, steps_taken_eagerly):
     stages = [key, MODELS[key].starts_from] if MODELS[key].starts_from else [key]
     if "digits" in options:
         settings = [{**variant(stage).arguments, **SMALL[key]} for stage in stages]
-        n = 32 * max(its.get(name, 1) for its in settings for name in SEVERAL_BATCHES)  # what a step eats
+        n = max(its.get(name, 1) for its in settings for name in SEVERAL_BATCHES)
+        n = 32 * max(n, *(variant(stage).batches_per_step for stage in stages), 1)  # what a step eats
         few = kerasgan_data.digits((8, 8))
         np.savez("few.npz", images=few.images[:n], labels=few.labels[:n])
         options[options.index("digits")] = "few.npz"

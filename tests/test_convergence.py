@@ -314,7 +314,7 @@ def test_to_judge_changes_nothing_and_goes_by_the_images(key):
         real, fake = (side.numpy() for side in judged)
         assert len(real) == len(fake) == 4
         assert real.shape == fake.shape
-        without_a_scale = "critic" in adversaries or key == "projection_gan"  # the last has a hinge loss
+        without_a_scale = "critic" in adversaries or key in ("projection_gan", "r3gan")  # hinge loss; pairs
         assert model.judges_in == ("scores" if without_a_scale else "probabilities")
         np.testing.assert_array_equal(fake, model.judge(batch)[1])
         assert not np.array_equal(real, fake)

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from kerasgan.models.lsgan import LSGAN
     from kerasgan.models.wgan import WGAN
     from kerasgan.models.wgan_gp import WGANGP
+    from kerasgan.models.r3gan import R3GAN
     from kerasgan.models.fastgan import FastGAN
     from kerasgan.models.alpha_gan import AlphaGAN
     from kerasgan.models.sgan import SGAN
