@@ -1,5 +1,7 @@
 """Arrays and datasets of users' own: what fit(), evaluate() and train_on_batch() refuse, and when they look at it."""
 
+import functools
+
 import keras
 import numpy as np
 import pytest
@@ -69,11 +71,17 @@ WRONG = {
 }
 
 
+@functools.cache
+def refusing_model(key):
+    """One for all that is refused, as it stays what it was."""
+    return small_model(key)
+
+
 @pytest.mark.parametrize("kind", [arrays, dataset, sequence, generator], ids=lambda kind: kind.__name__)
 @pytest.mark.parametrize("wrong", list(WRONG))
 def test_what_a_model_does_not_take_is_refused_in_one_line(wrong, kind):
     key, columns, said = WRONG[wrong]
-    model = small_model(key)
+    model = refusing_model(key)
     before = values(model.state())
     given, options = kind(*columns)
     with pytest.raises(UserError, match=said) as raised:

@@ -35,7 +35,7 @@ class DDPM(GenerativeModel):
     own_average = True
     batch_size = 128
     default_steps = 2000
-    small = {"multipliers": "1,2", "blocks": 1, "timesteps": 20, "sampling_steps": 2, "warmup": 1}
+    small = {"multipliers": "1,2", "blocks": 0, "timesteps": 20, "sampling_steps": 2, "warmup": 1}
 
     def __init__(
         self,

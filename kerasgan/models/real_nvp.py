@@ -36,7 +36,7 @@ class RealNVP(GenerativeModel):
     reports = {"bits_per_dim": "flow"}
     batch_size = 64
     default_steps = 2000
-    small = {"couplings": 1, "blocks": 1, "total_steps": 100}
+    small = {"couplings": 1, "blocks": 1, "scales": 2, "total_steps": 100}
 
     def __init__(
         self,
