@@ -48,6 +48,14 @@ the larger. Seconds are those of the model that was evaluated, or else of the re
 How, is said in each variant's own card. `kerasgan card --again` measures all models anew, each as its card says: it
 takes the folder `facades` of the pix2pix data set, and `facades-tiles`, which zoo/srresnet/tiles.py makes of it.
 """
+COLOUR = "Frechet distance (cifar10_classifier)"
+COLOUR_HEAD = """\
+## Colour images
+
+Samples of these are measured with the classifier of CIFAR-10 in `kerasgan/metrics`, whose card is
+[cifar10_classifier](cifar10_classifier/README.md); all else is as above. Distances are of its features, so none of them
+can be set beside one of the first table, nor beside one of other data or of another number of images.
+"""
 UNWRITTEN = "To be written by hand:"  # begins what a card lacks when it is begun
 TABLES = {  # that list variants and their trained models: files beside the zoo, with the head of each one's table
     "README.md": "| | | takes | paper |",
@@ -360,10 +368,19 @@ def with_section(text: str, evaluated: dict[str, Any]) -> str:
 
 
 def _results(cards):
+    colour = [one for one in cards if COLOUR in _samples(one)]
+    yield from _table([one for one in cards if one not in colour], "MNIST-FID")
+    if colour:
+        yield ""
+        yield COLOUR_HEAD
+        yield from _table(colour, COLOUR)
+
+
+def _table(cards, distance):
     columns = (
         "variant",
         "data",
-        "MNIST-FID",
+        distance,
         "KID",
         "precision",
         "recall",
@@ -377,25 +394,24 @@ def _results(cards):
     )
     yield _row(columns)
     yield _row(["---"] * len(columns))
-    floor = next((c["evaluation"] for c in cards if _floor(c)), None)
-    if floor:
-        its = {one["name"]: one for one in floor["measures"]["samples"]}
-        names = ("MNIST-FID", "kernel distance", "precision", "recall")
-        beside = [{**its[name], "value": its[name]["beside"], "std": its[name]["beside_std"]} for name in names]
-        yield _row(["real images", "mnist", *(value({**one, "low": None}) for one in beside), *[""] * 7])
+    names = (distance, "kernel distance", "precision", "recall")
+    floors = {}
     for one in cards:
-        found = one.get("evaluation", {"measures": {}})
-        samples = {m["name"]: m for m in found["measures"].get("samples", [])}
-        names = ("MNIST-FID", "kernel distance", "precision", "recall", "label accuracy")
-        numbers = [value({**samples[n], "low": None}) if n in samples else "" for n in names]
-        if numbers[0] and samples[names[0]]["n"] != SAMPLES:
-            numbers[0] += f", n = {samples[names[0]]['n']:,}"
+        its = _samples(one)
+        if distance in its and its[distance]["beside"] is not None:
+            floors.setdefault(one["evaluation"]["data"]["name"], its)
+    for data, its in floors.items():
+        beside = {name: {**its[name], "value": its[name]["beside"], "std": its[name]["beside_std"]} for name in names}
+        yield _row(["real images", data, *_numbers(beside, names), *[""] * 7])
+    for one in cards:
+        found, samples = one.get("evaluation", {}), _samples(one)
+        its = samples if distance in samples else {}  # another network's kernel distance is no KID of this table
         time = samples.get("time for 1,000 samples")
         yield _row(
             [
                 f"[{one['variant']}]({one['variant']}/README.md)",
                 one["data"],
-                *numbers,
+                *_numbers(its, (*names, "label accuracy")),
                 _task(one),
                 f"{found['parameters']:,}" if found.get("parameters") else "",
                 f"{round(found.get('seconds_of_training') or one['train_seconds']):,}",
@@ -406,9 +422,17 @@ def _results(cards):
         )
 
 
-def _floor(card):
-    samples = card.get("evaluation", {"measures": {}})["measures"].get("samples", [])
-    return samples and samples[0]["name"] == "MNIST-FID" and samples[0]["beside"] is not None
+def _numbers(measures, names):
+    """Return the texts of measures, the first with how many images it is of where they are not as many as elsewhere."""
+    texts = [value({**measures[name], "low": None}) if name in measures else "" for name in names]
+    if texts[0] and measures[names[0]]["n"] != SAMPLES:
+        texts[0] += f", n = {measures[names[0]]['n']:,}"
+    return texts
+
+
+def _samples(card):
+    """Return what samples were measured to be, by name; nothing where they were not."""
+    return {one["name"]: one for one in card.get("evaluation", {"measures": {}})["measures"].get("samples", [])}
 
 
 def _task(card):

@@ -88,12 +88,7 @@ def measured(measurement: Measurement) -> dict[str, Any]:
     network = None
     model = load(measurement.model)
     if "sample" in about["verbs"]:
-        try:
-            network = metrics.feature_network(measurement.features or held_out.features())
-        except UserError as error:
-            if measurement.features:
-                raise
-            held_out.reasons.append(f"samples: {error}")  # nobody asked for this network
+        network = metrics.feature_network(measurement.features or held_out.features())
     groups = _groups(model, held_out, network, measurement.n, measurement.draws)
     measures = {title: its for title, its in groups.items() if its}
     if not measures:
@@ -119,6 +114,9 @@ def _groups(model, held_out, network, n, draws):
         name, real = held_out.distance(network), held_out.images(n)
         found["samples"] = generation(model, real, others, network, n, draws, name)
         reasons += unmeasured(len(real), real.shape[1:], name)
+        if "sample_labelled" in verbs and network.logits and not _knows_classes(network, model.about):
+            known = class_names.shown(network.class_names)
+            reasons.append(f"label accuracy: {network.name} tells other classes than those of the model: {known}")
     if "reconstruct" in verbs:
         found["reconstructions"] = reconstruction(model, held_out.images(n))
     if "translate" in verbs and (sides := pairs(model, held_out, n)):
@@ -224,7 +222,7 @@ def generation(
     if math.isfinite(low):  # few samples are one block, which has no interval
         kernel = next(i for i, one in enumerate(measures) if one.name == "kernel distance")
         measures[kernel] = dataclasses.replace(measures[kernel], low=low, high=high)
-    if "sample_labelled" in model.about["verbs"] and network.logits:
+    if "sample_labelled" in model.about["verbs"] and network.logits and _knows_classes(network, model.about):
         measures.append(_label_accuracy(model, network, n))
     measures.append(Measure("time for 1,000 samples", _mean(seconds[1:] or seconds), "lower", n, "s"))
     return measures
@@ -305,6 +303,11 @@ class _Reference:
             found |= {"class score": metrics.class_score(logits)}
             found |= {"rarest class": shares.min(), "most frequent class": shares.max()}
         return found
+
+
+def _knows_classes(network, about):
+    """Return whether the classes of a network are those of a model, as far as the network names its own."""
+    return not network.class_names or [*network.class_names] == class_names.of_model(about)
 
 
 def _label_accuracy(model, network, n):

@@ -52,13 +52,15 @@ class HeldOut:
 
     def features(self) -> str:
         """Return which network measures samples, unless one is named."""
-        return "mnist" if self.name in ("mnist", "digits") else "inception"
+        return "mnist" if self.name in ("mnist", "digits") else "cifar10"
 
     def distance(self, network: metrics.FeatureNetwork) -> str:
         """Return what the Frechet distance is called."""
         if network.name == "inception":
             return "FID"
-        return "MNIST-FID" if (network.name, self.name) == ("mnist_classifier", "mnist") else "Frechet distance"
+        if (network.name, self.name) == ("mnist_classifier", "mnist"):
+            return "MNIST-FID"
+        return f"Frechet distance ({network.name})"
 
     def load(self, task: str, split: str | None = None, **options: Any) -> data.Batches:
         """Return the data as a task makes it."""

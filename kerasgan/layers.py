@@ -165,7 +165,7 @@ class Average(keras.layers.Layer):
         for i, w in enumerate(weights):
             self.add_weight(name=str(i), shape=w.shape, initializer="zeros", dtype=w.dtype, aggregation="mean")
         self.built = True
-        vars(self)["pairs"] = list(zip(weights, self.weights))  # Keras would keep what is an attribute once more
+        self.__dict__["pairs"] = list(zip(weights, self.weights))  # Keras would keep what is an attribute once more
         self.start()
 
     def start(self) -> None:

@@ -161,7 +161,7 @@ class GenerativeModel(keras.Model):
 
         augmented: whether they see changed images, as in training. It counts the noise that is drawn for it
         """
-        changing = self.augmentation.changing() if augmented else contextlib.nullcontext()
+        changing = self.augmentation.changing() if augmented and self.augmentation else contextlib.nullcontext()
         with normalized_as_in_training(), changing:
             return self.judge(batch)
 
@@ -201,7 +201,8 @@ class GenerativeModel(keras.Model):
 
     def __init__(self, augment: str = "", half_life: int = 0, **kwargs):
         if unknown := [name for name in kwargs if name not in _OF_KERAS]:
-            known = {name for c in type(self).__mro__ for name in inspect.signature(c.__init__).parameters}
+            constructors = [vars(c)["__init__"] for c in type(self).__mro__ if "__init__" in vars(c)]
+            known = {name for constructor in constructors for name in inspect.signature(constructor).parameters}
             raise UserError(f"{type(self).__name__} has no argument {unknown[0]}{nearest(unknown[0], known)}.")
         super().__init__(autocast=False, **kwargs)  # the networks compute in half precision; the equations do not
         if self.dtype_policy.name != keras.config.dtype_policy().name:
@@ -225,15 +226,15 @@ class GenerativeModel(keras.Model):
         channels = vars(self)["hyperparameters"].get("image_shape", (0, 0, None))[-1]
         self.augmentation = augmentation(augment, channels) if augment else None
         self.average_of_weights = None  # before there are networks to average
-        vars(self)["_half_life"] = half_life
+        self.__dict__["_half_life"] = half_life
         self.step = self.add_weight(
             name="step", shape=(), dtype="int64", initializer="zeros", trainable=False, aggregation="only_first_replica"
         )
         self.first_epoch, self.first_step = 0, 0  # of the run that is being fitted
         self.steps_to_skip = 0
         self.when_fit_ends = contextlib.ExitStack()
-        self._means = {}
-        self.optimizers = {}
+        self._means: dict[str, keras.metrics.Mean] = {}
+        self.optimizers: dict[str, keras.optimizers.Optimizer] = {}
 
     def _start_average(self):
         """Begin to average the weights of all networks but those that judge images, if there is to be an average."""

@@ -384,6 +384,7 @@ def fit(training: Training, ready: Prepared | None = None) -> Prepared:
         _evaluations(training, ready),
         training.histograms,
         _projected(training, ready),
+        _held_out(training, ready),
         settings=training.settings(),
         plan=training.plan(),
         command=shlex.join(["kerasgan", *sys.argv[1:]]),
@@ -434,6 +435,26 @@ def _projected(training, ready):
     except UserError as error:
         print(f"{error} TensorBoard's embedding projector will show images that were learnt.")
         return None
+
+
+def _held_out(training, ready):
+    """Return what the data holds beside what is trained on, if it is of the same kind and a discriminator looks at it.
+
+    Most folders hold nothing else, which is no mistake: nothing is said of it.
+    """
+    batches = ready.batches
+    if not ready.model.judges_images or batches.takes == "partly_labelled":  # whose labels say what is held out
+        return None
+    held_out = HeldOut(batches.about, batches.image_shape, data_dir=training.data_dir)
+    if held_out.split == "train":
+        return None
+    of_halves = {"halves": training.halves, "right_to_left": training.right_to_left}
+    try:
+        found = held_out.load(batches.about["task"], **of_halves, **training.task_options)
+    except UserError:  # there is no such split
+        return None
+    same = [(b.takes, b.image_shape, b.about.get("class_names")) for b in (batches, found)]
+    return found if same[0] == same[1] else None
 
 
 def _strategy(training):

@@ -131,8 +131,8 @@ def test_a_card_takes_in_what_is_measured(small_zoo, capsys):
     text = (small_zoo / "vae/README.md").read_text()
     assert text.count("## Evaluation") == 1
     assert f"    {command}\n" in text
-    distance = next(one for one in measured["samples"] if one["name"] == "Frechet distance")
-    assert f"| samples: Frechet distance | {distance['value']:.4g} ± {distance['std']:.2g} | 20 |" in text
+    distance = next(one for one in measured["samples"] if one["name"] == "Frechet distance (network)")
+    assert f"| samples: Frechet distance (network) | {distance['value']:.4g} ± {distance['std']:.2g} | 20 |" in text
     assert with_section(f"# VAE\n{text}tail", about["evaluation"]) == f"# VAE\n{text}tail"
 
     text = (small_zoo / "README.md").read_text()
@@ -286,3 +286,31 @@ def test_mistakes_with_cards(small_zoo, capsys):
         assert said in error
         assert error.count("\n") == 1
     assert not (small_zoo / "README.md").exists()
+
+
+def test_colour_images_have_a_table_of_their_own_with_the_floor_of_each_data_set(small_zoo):
+    """And numbers of another network stand in none."""
+
+    def samples(name, **numbers):
+        one = {"better": "lower", "n": 400, "unit": "", "std": 0.5, "low": None, "high": None, "beside_std": 0.25}
+        others = {key: {"value": 0.125, "beside": 0.0625} for key in ("kernel distance", "precision", "recall")}
+        measures = {name: numbers, **others}
+        return [{**one, "name": key, **its} for key, its in measures.items()]
+
+    measured = {
+        "vae": ("people", "Frechet distance (cifar10_classifier)", {"value": 7.5, "beside": 1.5}),
+        "cyclegan": ("facades", "Frechet distance (mine)", {"value": 9.5, "beside": None}),
+    }
+    for key, (its_data, name, numbers) in measured.items():
+        file = small_zoo / key / "card.json"
+        about = json.loads(file.read_text())
+        about["data"] = its_data
+        about["evaluation"] = {"data": {"name": its_data}, "measures": {"samples": samples(name, **numbers)}}
+        file.write_text(json.dumps(about))
+    first, colour = readme(small_zoo).split("## Colour images")
+    assert "[vae]" not in first
+    assert "| [cyclegan](cyclegan/README.md) | facades |  |  |  |  |  |" in first
+    assert "| real images |" not in first
+    assert "| variant | data | Frechet distance (cifar10_classifier) | KID |" in colour
+    assert "| real images | people | 1.5 ± 0.25, n = 400 | 0.0625 ± 0.25 |" in colour
+    assert "| [vae](vae/README.md) | people | 7.5 ± 0.5, n = 400 | 0.125 ± 0.5 |" in colour

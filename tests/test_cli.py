@@ -200,10 +200,10 @@ def test_samples_are_measured_while_training(tmp_path, capsys):
     assert main([*arguments, "--epochs", "2"]) == 0
     said = capsys.readouterr().out
     assert "digits has no test split: samples are compared with images that were learnt." in said
-    assert "Frechet distance of 1,797 samples: " in said
+    assert "Frechet distance (network) of 1,797 samples: " in said
     assert main([*arguments[:-4], "--resume", "--evaluate-every", "1", *arguments[-2:], "--epochs", "3"]) == 0
     rows = (run / "evaluation.csv").read_text().splitlines()
-    assert rows[0].startswith("epoch,step,seconds,Frechet distance,kernel distance,precision,recall")
+    assert rows[0].startswith("epoch,step,seconds,Frechet distance (network),kernel distance,precision,recall")
     assert [row.split(",")[:2] for row in rows[1:]] == [["2", "6"], ["3", "9"]]
     assert (run / "best/checkpoint").is_file()
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from conftest import every_variant, small_model
 from PIL import Image
 
@@ -84,7 +85,7 @@ def test_numbers_are_those_of_the_saved_model(capsys):
     network = kerasgan.metrics.feature_network("network.keras")
     sampled = network(kerasgan.load("model").sample(n=30, seed=0))
     expected = kerasgan.metrics.frechet_distance(sampled, network(pixels(40)[chosen]))
-    assert values(record, "samples")["Frechet distance"] == pytest.approx(expected)
+    assert values(record, "samples")["Frechet distance (network)"] == pytest.approx(expected)
     assert record["network"] == {
         "name": "network",
         "sha256": network.sha256,
@@ -101,7 +102,7 @@ def test_what_was_learnt_of_one_class_is_compared_with_that_class(capsys):
             for i in range(9):
                 save(f"pictures/{split}/{label}/{i}.png", pixels(1, seed=50 * label + i)[0] // 2 + 120 * label)
     arguments = ["model", "--data", "pictures", "--features", "network.keras", "--draws", 1]
-    one = values(measured(capsys, *arguments, "--normal", "1"), "samples")["Frechet distance"]
+    one = values(measured(capsys, *arguments, "--normal", "1"), "samples")["Frechet distance (network)"]
     network = kerasgan.metrics.feature_network("network.keras")
     ones = np.concatenate([pixels(1, seed=50 + i) // 2 + 120 for i in range(9)])
     expected = kerasgan.metrics.frechet_distance(network(kerasgan.load("model").sample(n=9, seed=0)), network(ones))
@@ -161,7 +162,7 @@ def test_the_table_says_what_was_measured_with_what(capsys):
         "images that it may have learnt from",
         f"samples are measured with network {sha256[:12]} (any x any x 1, bicubic, antialiased)",
         "samples, 20 in each draw",
-        "Frechet distance",
+        "Frechet distance (network)",
         " ± ",
     ):
         assert part in said
@@ -204,7 +205,7 @@ def test_few_pictures_are_measured_by_what_they_can_be(n, capsys):
     small_model("vae").export("model", data={"name": "./pictures", "task": "images"})
     record = measured(capsys, "model", "--features", "network.keras")
     assert set(record["measures"]) == {"samples", "reconstructions"}
-    assert ("Frechet distance" in values(record, "samples")) == (n > 1)
+    assert ("Frechet distance (network)" in values(record, "samples")) == (n > 1)
     assert "precision" not in values(record, "samples")
     reasons = [reason.partition(":")[0] for reason in record["unmeasured"]]
     assert "precision, recall, density, coverage" in reasons
@@ -238,19 +239,14 @@ def test_one_measure_that_cannot_be_taken_leaves_the_others(capsys):
     assert record["unmeasured"][-1] == "accuracy: it takes labels, and plain.npz has none"
 
 
-def test_a_network_that_nobody_asked_for_may_be_missing(monkeypatch, capsys):
+def test_without_a_network_that_is_asked_for_nothing_is_measured(monkeypatch, capsys):
     def nowhere(which):
         raise kerasgan.errors.UserError("Inception's weights cannot be had.")
 
     monkeypatch.setattr(kerasgan.metrics, "feature_network", nowhere)
     small_model("vae").export("vae", data={"name": "data.npz", "task": "images"})
-    record = measured(capsys, "vae")
-    assert set(record["measures"]) == {"reconstructions"}
-    assert record["unmeasured"][0] == "samples: Inception's weights cannot be had."
-    small_model("gan").export("gan", data={"name": "data.npz", "task": "images"})
-    for arguments in (["gan"], ["vae", "--features", "inception"]):
-        assert main(["evaluate", *arguments]) == 2
-        assert "Inception's weights cannot be had." in capsys.readouterr().err
+    assert main(["evaluate", "vae", "--features", "inception"]) == 2
+    assert "Inception's weights cannot be had." in capsys.readouterr().err
 
 
 def test_inception_without_a_network_is_one_line(monkeypatch):
@@ -260,3 +256,31 @@ def test_inception_without_a_network_is_one_line(monkeypatch):
     monkeypatch.setattr(keras.applications, "InceptionV3", fails)
     with pytest.raises(kerasgan.errors.UserError, match=r"^Inception's weights cannot be had \(URL fetch failure"):
         kerasgan.metrics.feature_network("inception")
+
+
+@pytest.mark.parametrize(("name", "default"), [("mnist", "mnist"), ("digits", "mnist"), ("photos/mine", "cifar10")])
+def test_digits_are_measured_by_the_classifier_of_digits_and_all_else_by_that_of_colours(name, default):
+    assert HeldOut({}, SHAPE, name).features() == default
+
+
+def test_what_is_measured_has_the_name_of_its_network(capsys):
+    small_model("cgan", (12, 8, 3)).export("model", data={"name": "colours.npz", "task": "labelled"})
+    np.savez("colours.npz", images=pixels(40, (12, 8, 3)), labels=np.arange(40, dtype=np.int32) % 3)
+    record = measured(capsys, "model", "-n", 20, "--draws", 1)
+    assert "Frechet distance (cifar10_classifier)" in values(record, "samples")
+    assert record["network"]["name"] == "cifar10_classifier"
+    assert "label accuracy" not in values(record, "samples")
+    (said,) = [one for one in record["unmeasured"] if one.startswith("label accuracy: cifar10_classifier tells other")]
+    assert said.endswith("ship, truck")
+
+
+def test_labels_that_a_network_does_not_know_are_not_judged_and_that_is_said(capsys):
+    small_model("cgan").export("model", data={"name": "data.npz", "task": "labelled"})
+    spec = [tf.TensorSpec((None, *SHAPE), tf.uint8, "images")]
+    about = {"variant": "judge", "data": {"class_names": ["cat", "dog", "ship"]}}
+    classify = {"classify": (lambda images: tf.cast(images[:, :3, 0, 0], tf.float32), spec)}
+    kerasgan.saved_model.write("judge", classify, about)
+    record = measured(capsys, "model", "--features", "judge", "-n", 20, "--draws", 1)
+    assert "label accuracy" not in values(record, "samples")
+    said = "label accuracy: judge tells other classes than those of the model: cat, dog, ship"
+    assert said in record["unmeasured"]

@@ -1,5 +1,6 @@
 """What a model is measured on, and what stands beside it."""
 
+import dataclasses
 from types import SimpleNamespace
 
 import keras
@@ -170,3 +171,16 @@ def test_all_is_measured_of_many_large_images():
     assert evaluation.unlike((11, 11, 1)) == []
     with pytest.raises(UserError, match="no images to measure"):
         evaluation.generation(generator(noise), noise(0), None, network())
+
+
+def test_labels_are_judged_by_a_network_of_the_same_classes_alone():
+    ours = ["left", "middle", "right"]
+    model = generator(
+        lambda n, seed: one_third(np.arange(n) % 3),
+        sample_labelled=lambda labels, seed: one_third([ours.index(label) for label in labels]),
+    )
+    model.about["data"] = {"class_names": ours}
+    for names, judged in ((tuple(ours), True), (("a", "b", "c"), False), ((), True)):
+        judge = dataclasses.replace(network(3), class_names=names)
+        its = found(evaluation.generation(model, one_third(np.arange(30) % 3), None, judge, draws=1))
+        assert ("label accuracy" in its) == judged

@@ -133,7 +133,7 @@ def test_the_manifest_says_what_the_trained_models_are(tmp_path):
 
 def test_every_trained_model_is_in_the_manifest():
     folders = {file.parent.name for file in (ROOT / "saved_models").glob("*/kerasgan.json")}
-    assert set(trained_models.trained_models()) == {*folders, "mnist_classifier"}
+    assert set(trained_models.trained_models()) == {*folders, "mnist_classifier", "cifar10_classifier"}
 
 
 def test_an_archive_is_the_same_whenever_and_wherever_it_is_made(tmp_path):
@@ -438,7 +438,8 @@ def test_list_trained_says_where_each_is(installed, capsys):
     assert main(["list", "--trained", "--json"]) == 0
     listed = {one["name"]: one for one in json.loads(capsys.readouterr().out)}
     places = {name: one["where"] for name, one in listed.items()}
-    assert (places.pop("dcgan_mnist"), places.pop("mnist_classifier")) == ("cache", "package")
+    assert places.pop("dcgan_mnist") == "cache"
+    assert [places.pop(name) for name in ("mnist_classifier", "cifar10_classifier")] == ["package", "package"]
     assert set(places.values()) == {"to download"}
     assert listed["dcgan_mnist"]["folder"] == str(trained_models.folder("dcgan_mnist"))
     assert listed["gan_mnist"]["folder"] is None

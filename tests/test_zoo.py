@@ -11,6 +11,7 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from conftest import FEATURES
 from PIL import Image
 
@@ -20,10 +21,12 @@ import kerasgan.recipe
 from kerasgan.models import DDPM, MODELS
 
 ZOO = Path(__file__).parents[1] / "zoo"
+SHIPPED = ZOO.parent / "kerasgan/metrics/cifar10_classifier"
+CLASSIFIERS = {"mnist_classifier", "cifar10_classifier"}
 
 
 def test_every_variant_has_a_recipe():
-    assert {f.parent.name for f in ZOO.glob("*/*.py")} - {"mnist_classifier"} == set(MODELS)
+    assert {f.parent.name for f in ZOO.glob("*/*.py")} - CLASSIFIERS == set(MODELS)
 
 
 @pytest.mark.parametrize("script", sorted(ZOO.glob("*/*.py")), ids=lambda f: f"{f.parent.name}/{f.stem}")
@@ -69,7 +72,7 @@ def test_mnist_recipes(recipe, digits, tmp_path, steps_taken_eagerly, of_two_sam
 
 @pytest.mark.parametrize("recipe", [ZOO / "ddpm/cifar10.py"], ids=lambda f: f.parent.name)
 def test_cifar10_recipes(recipe, tmp_path, steps_taken_eagerly, of_two_samplings):
-    pictures = np.random.default_rng(0).integers(0, 256, (32, 32, 32, 3), np.uint8)
+    pictures = np.random.default_rng(0).integers(0, 256, (64, 32, 32, 3), np.uint8)
     np.savez(tmp_path / "pictures.npz", images=pictures)
     runpy.run_path(str(recipe))["main"](tmp_path / "pictures.npz", tmp_path / "run", epochs=1)
     assert kerasgan.load(tmp_path / "run").sample(n=2, seed=0).shape == (2, 32, 32, 3)
@@ -173,6 +176,68 @@ def test_mnist_classifier(digits, tmp_path):
         train(str(digits), tmp_path / "judge", epochs=1)
 
 
+def test_cifar10_classifier(tmp_path):
+    """What is shipped is what the recipe writes, with the same names and in the same precision."""
+    pixels = np.random.default_rng(0).integers(0, 256, (64, 32, 32, 3), np.uint8)
+    np.savez(tmp_path / "two.npz", images=pixels, labels=np.arange(64) % 2)
+    train = runpy.run_path(str(ZOO / "cifar10_classifier/train.py"))["main"]
+    given = {"data": str(tmp_path / "two.npz"), "epochs": 1, "batch_size": 32, "backup": tmp_path / "backup"}
+    train(to=tmp_path / "judge", **given)
+    written, shipped = (tf.saved_model.load(str(folder)) for folder in (tmp_path / "judge", SHIPPED))
+    for verb in ("classify", "features"):
+        ours, theirs = (module.signatures[verb] for module in (written, shipped))
+        assert ours.structured_input_signature == theirs.structured_input_signature
+        assert [(w.shape[:-1], w.dtype) for w in ours.variables] == [(w.shape[:-1], w.dtype) for w in theirs.variables]
+        assert {w.dtype for w in ours.variables} == {tf.float16}
+    network = kerasgan.metrics.feature_network(tmp_path / "judge")
+    assert network.name == "cifar10_classifier"
+    train(to=tmp_path / "again", **given)  # of a training that is over, which is written once more
+    again = kerasgan.metrics.feature_network(tmp_path / "again")
+    np.testing.assert_array_equal(again.classify(pixels), network.classify(pixels))
+    with pytest.raises(kerasgan.errors.UserError, match="exists"):
+        train(to=tmp_path / "judge", **given)
+
+
+def test_features_of_cifar10_classifier_are_means_over_two_sizes():
+    script = runpy.run_path(str(ZOO / "cifar10_classifier/train.py"))
+    keras.utils.set_random_seed(0)
+    pixels = np.random.default_rng(0).integers(0, 256, (2, 48, 64, 3), np.uint8)
+    judge = script["network"](script["patches_of"](kerasgan.images.from_uint8(pixels).numpy()), 3, "float32")
+    judge.set_weights([w.astype(np.float16) for w in judge.get_weights()])
+    (features, (spec,)), (classify, _) = (script["verbs"](judge)[verb] for verb in ("features", "classify"))
+    assert spec.shape.as_list() == [None, None, None, 3]
+    near = kerasgan.images.from_uint8(pixels)
+    far = tf.clip_by_value(tf.image.resize(near, (32, 32), "bicubic", antialias=True), -1, 1)
+    (logits, seen_from_afar), (_, seen_from_near) = judge(far), judge(near)
+    np.testing.assert_allclose(features(pixels), (seen_from_near + seen_from_afar) / 2, rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(classify(pixels), logits, rtol=1e-4, atol=1e-5)
+    small = pixels[:, :32, :32]
+    np.testing.assert_allclose(features(small), judge(kerasgan.images.from_uint8(small))[1], rtol=1e-4, atol=1e-5)
+    assert features(pixels[:, :9, :5]).shape == (2, 256)
+
+
+def test_sizes_of_cifar10_classifier():
+    """The quarters of an image look the same in any order, and the whole does not."""
+    script = runpy.run_path(str(ZOO / "cifar10_classifier/sizes.py"))
+
+    def of_one_size(images):
+        x = images.astype(np.float64)
+        edges = [np.abs(np.diff(x, axis=axis)).mean(axis=(1, 2, 3)) for axis in (1, 2)]
+        return np.stack([*edges, x[:, :, : x.shape[2] // 3].mean(axis=(1, 2, 3))], axis=1)
+
+    def network(images):
+        return (of_one_size(images) + of_one_size(kerasgan.metrics.fitted(images, (32, 32, 3)))) / 2
+
+    colours = np.random.default_rng(0).integers(0, 256, (12, 4, 4, 3), np.uint8)
+    images = kerasgan.metrics.fitted(colours, (64, 64, 3))
+    found = script["compared"](network, images)
+    blind, seeing = found["mean of four quarters"], found["at 32x32"]
+    assert blind["quarters shuffled"] == pytest.approx(blind["floor"])
+    assert seeing["quarters shuffled"] != pytest.approx(seeing["floor"], rel=0.1)
+    assert np.mean(blind["checkerboard, ±6 of 255"]) > 1.5 * np.mean(blind["floor"])
+    np.testing.assert_allclose(script["rules"](network, images)["own size"], of_one_size(images))
+
+
 def test_context_encoder_cifar10_recipe(digits, tmp_path, steps_taken_eagerly):
     runpy.run_path(str(ZOO / "context_encoder/cifar10.py"))["main"](digits, tmp_path / "run", epochs=1)
     images = np.zeros((1, 28, 28, 1), np.uint8)
@@ -235,7 +300,7 @@ def call(script, *arguments, monkeypatch):
 
 
 def test_every_variant_has_a_recipe_that_is_a_command():
-    assert {f.parent.name for f in RECIPES} == {*MODELS, "mnist_classifier"}
+    assert {f.parent.name for f in RECIPES} == {*MODELS, *CLASSIFIERS}
 
 
 @pytest.mark.parametrize("script", RECIPES, ids=lambda f: f"{f.parent.name}/{f.stem}")
@@ -243,7 +308,7 @@ def test_a_recipe_explains_its_options(script, monkeypatch, capsys):
     assert call(script, "--help", monkeypatch=monkeypatch) == 0
     said = capsys.readouterr().out
     options = {"--data DATA", "--epochs EPOCHS"}
-    options |= {"--to TO"} if script.parent.name == "mnist_classifier" else {"--run RUN", "--resume "}
+    options |= {"--to TO"} if script.parent.name in CLASSIFIERS else {"--run RUN", "--resume "}
     options |= set() if script.stem == "facades" else {"--data-dir DATA_DIR"}  # those read a folder
     assert [option for option in options if option not in said] == []
 

@@ -51,6 +51,7 @@ def standard(
     more: tuple[keras.callbacks.Callback, ...] = (),
     histograms: bool = False,
     projected: Source | None = None,
+    held_out: Batches | None = None,
     **settings: Any,
 ) -> list[keras.callbacks.Callback]:
     """Return all that a run folder is made of, for fit().
@@ -60,13 +61,14 @@ def standard(
     more: other callbacks that write at the end of an epoch, such as Evaluation
     histograms: also write the weights of each player, as histograms for TensorBoard
     projected: images for TensorBoard's embedding projector, where the model encodes; without, those of `data`
+    held_out: data of the same kind that is not trained on, which shows whether a discriminator overfits
     settings: what else to keep in run.json; a resumed run replaces it
 
     Raises UserError for a run that exists, or with `resume` for one that does not or had other settings.
     """
     return [  # checkpoints after what each epoch writes: what a resumed run does not repeat has been written
         Record(run, data, resume, **settings),
-        Convergence(run, data),  # before the next one: it says what stopped the run
+        Convergence(run, data, held_out=held_out),  # before the next one: it says what stopped the run
         StopWhenNotFinite(run),
         Snapshots(run, data),
         History(run),

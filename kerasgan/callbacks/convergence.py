@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import itertools
 import math
 import os
@@ -12,9 +13,11 @@ import numpy as np
 import tensorflow as tf
 from scipy.spatial.distance import cdist
 
-from kerasgan import images, progress, run_folder
+from kerasgan import images, metrics, progress, run_folder
+from kerasgan.augment import ADA
 from kerasgan.callbacks.verdicts import LONG, verdict
 from kerasgan.data.batches import Batches
+from kerasgan.metrics.features import fitted
 from kerasgan.paths import expanded, for_tensorflow
 from kerasgan.spacing import due
 
@@ -22,13 +25,16 @@ MOST_LOOKS = 1000  # at a long run: half a megabyte of numbers, and two for Tens
 SAMPLES = 64  # that are looked at each time: enough for means of distances, and as many as a snapshot has
 REAL = 256  # training images that they are compared with
 MEMORISABLE = 2000  # training images, up to which all are compared with samples: to learn more by heart takes long
-SIDE = 16  # pixels of the images in which distances are taken: finer detail than its is noise to them
+SMALL = 16  # pixels of images that are compared as they are: a classifier sees no more in them than their pixels say
+SIDE = 64  # pixels of the largest images that features are taken of: those of larger ones would take too long
 
 
 class Convergence(keras.callbacks.Callback):
     """Look at what the model makes every `steps` steps, or four times an epoch if that is rarer; say what it means.
 
     data: what fit() trains on
+    steps: from one look to the next
+    held_out: data of the same kind that is not trained on, for the discriminator to be asked of
 
     Of a run for which more than 1,000 looks are planned, about as many are taken: see kerasgan.spacing.
 
@@ -38,9 +44,9 @@ class Convergence(keras.callbacks.Callback):
     resumed run says what it would have said.
     """
 
-    def __init__(self, run: str | os.PathLike, data: Batches, steps: int = 100):
+    def __init__(self, run: str | os.PathLike, data: Batches, steps: int = 100, held_out: Batches | None = None):
         super().__init__()
-        self.run, self.data, self.steps = expanded(run), data, steps
+        self.run, self.data, self.steps, self.held_out = expanded(run), data, steps, held_out
         self.rows = None
 
     def on_train_begin(self, logs=None):
@@ -65,7 +71,7 @@ class Convergence(keras.callbacks.Callback):
             self._add({"step": step, **losses})  # samples of what is broken would say nothing
             self._say()
         elif not self.broken and self._is_due(step):
-            self.looker = self.looker or _Looker(self.model, self.data)
+            self.looker = self.looker or _Looker(self.model, self.data, self.held_out)
             self._add({"step": step, **losses, **self._players(), **self.looker.look()})
 
     def on_epoch_end(self, epoch, logs=None):
@@ -130,26 +136,27 @@ class Convergence(keras.callbacks.Callback):
 class _Looker:
     """The images that a model is looked at with, and the measures of what it makes of them."""
 
-    def __init__(self, model, data):
+    def __init__(self, model, data, held_out=None):
         self.model = model
         partly = data.takes == "partly_labelled"  # whose images come twice: by turns with a label, if they have one
         batch = _examples(data, 2 * REAL if partly else REAL)
         columns = batch if isinstance(batch, tuple) else (batch,)
         pictures = [column for column in columns if len(column.shape) == 4]
         self.first = tf.nest.map_structure(lambda t: t[:SAMPLES], batch)
+        self.held_out = None if held_out is None else _examples(held_out, SAMPLES)
         self.sources = images.to_uint8(pictures[0][:SAMPLES])
-        targets, self.labels, self.training = pictures[-1], None, None
+        targets, self.labels, self.training = images.to_uint8(pictures[-1]).numpy(), None, None
         if data.takes.endswith("labelled"):
             known = columns[1].numpy() >= 0
             self.labels, self.labelled = columns[1].numpy()[known], features(targets[known])
             targets = targets[~known] if partly else targets
         self.real = features(targets)
-        self.ends_of_real = share_at_the_ends(images.to_uint8(targets).numpy())
+        self.ends_of_real = share_at_the_ends(targets)
         # what is 0 of these, as of one image, of images that are alike, or of one class, nothing can be compared with
         self.spread, self.nearest = mean_distance(self.real), nearest_other(self.real[:SAMPLES])
         if "sample" in model.endpoints() and 1 < data.examples <= MEMORISABLE:
             parts = [part[0] if isinstance(part, tuple) else part for part in data.in_order()]
-            different = np.unique(np.concatenate([features(part) for part in parts]), axis=0)
+            different = np.unique(np.concatenate([reduced(part) for part in parts]), axis=0)
             self.training = different if len(different) > 1 else None
 
     def look(self):
@@ -164,18 +171,35 @@ class _Looker:
         return verbs["translate" if "translate" in verbs else "reconstruct"][0](self.sources)
 
     def _judged(self):
-        judged = self.model.judged(self.first)
+        judged = self._sides(self.first)
         if judged is None:
             return {}
-        real, fake = (np.ravel(side.numpy()).astype(np.float64) for side in judged)
+        real, fake = judged
         if self.model.judges_in == "scores":
-            return {"critic_gap": real.mean() - fake.mean(), "ranking": (real[:, None] > fake).mean()}
-        accuracy = ((real > 0.5).mean() + (fake <= 0.5).mean()) / 2
-        return {"d_real": real.mean(), "d_fake": fake.mean(), "accuracy": accuracy}
+            middle = (real.mean() + fake.mean()) / 2
+            found = {"critic_gap": real.mean() - fake.mean(), "ranking": (real[:, None] > fake).mean()}
+        else:
+            middle = 0.5
+            accuracy = ((real > 0.5).mean() + (fake <= 0.5).mean()) / 2
+            found = {"d_real": real.mean(), "d_fake": fake.mean(), "accuracy": accuracy}
+        found["r_t"] = np.sign(real - middle).mean()
+        if self.model.judges_images:
+            p = self.model.augmentation.p.numpy() if isinstance(self.model.augmentation, ADA) else 1.0
+            found["p"] = float(p) if self.model.augmentation else 0.0
+        if self.held_out is not None and real.mean() > fake.mean():
+            unseen, _ = self._sides(self.held_out)
+            found["r_v"] = (real.mean() - unseen.mean()) / (real.mean() - fake.mean())
+        return found
+
+    def _sides(self, batch):
+        """Return D(x) of a batch and D(G(z)), each float64[n]; None without a discriminator."""
+        judged = self.model.judged(batch)
+        return judged and tuple(np.ravel(side.numpy()).astype(np.float64) for side in judged)
 
     def _of_samples(self, made):
-        found = {"saturation": share_at_the_ends(made.numpy()) - self.ends_of_real}
-        fake = features(images.from_uint8(made))
+        made = made.numpy()
+        found = {"saturation": share_at_the_ends(made) - self.ends_of_real}
+        fake = features(made)
         spread, to_real = mean_distance(fake), cdist(fake, self.real)
         if self.spread > 0:
             found["diversity"] = spread / self.spread
@@ -183,7 +207,8 @@ class _Looker:
         if self.nearest > 0:
             found["nearest"] = nearest_other(fake[: len(self.real)]) / self.nearest
         if self.training is not None:
-            nearest, second = np.partition(cdist(fake, self.training), 1, axis=1)[:, :2].T
+            copies = cdist(reduced(images.from_uint8(made)), self.training)
+            nearest, second = np.partition(copies, 1, axis=1)[:, :2].T
             found["novelty"] = np.median(nearest / second)
         if self.labels is not None and entropy(self.labels) > 0:
             nearest = self.labels[cdist(fake, self.labelled).argmin(axis=1)]
@@ -203,9 +228,26 @@ def _examples(data, n):
     return tf.nest.map_structure(lambda t: t[:n], next(iter(data.stream(lambda: 0, batches))))
 
 
-def features(x: tf.Tensor) -> np.ndarray:
+def features(pictures: np.ndarray) -> np.ndarray:
+    """Return float64[n, dimension] of uint8 images: those of a classifier of colour images, or small images' pixels.
+
+    Whatever larger images are of, features tell what pixels do not: Gaussian blotches of the right colours in the right
+    places are as near to photographs, in 16x16 pixels, as other photographs are.
+    """
+    if max(pictures.shape[1:3]) <= SMALL:
+        return reduced(images.from_uint8(tf.constant(pictures)))
+    shape = (*(min(SIDE, side) for side in pictures.shape[1:3]), 3)
+    return _network()(fitted(pictures, shape)).astype(np.float64)
+
+
+@functools.cache
+def _network():
+    return metrics.feature_network("cifar10")
+
+
+def reduced(x: tf.Tensor) -> np.ndarray:
     """Return images in [-1, 1] as float64[n, dimension]: of 16 x 16 pixels or smaller, each the mean of a block."""
-    size = [min(SIDE, side) for side in x.shape[1:3]]
+    size = [min(SMALL, side) for side in x.shape[1:3]]
     return tf.image.resize(x, size, "area").numpy().reshape(len(x), -1).astype(np.float64)
 
 

@@ -11,18 +11,26 @@ LONG = 10  # looks, after which variety that never came is missed: gan on digits
 EXPLODED = 1000.0  # times a loss's size at the first step, or 1: no loss here, a critic's either, grows so as it learns
 UNCHANGED = 0.02  # relatively: as much as another batch changes a loss; the first hundred steps change far more
 CERTAIN = 0.98  # accuracy of a discriminator, and 1 - D(G(z)): good runs have it for moments
-FAR = 0.3  # energy distance of samples from real images: above 1 as a run begins, 0.1 and less for legible digits
+FAR = 0.3  # energy distance of samples from real images: above 1 as a run begins, 0 for other real images
+LIKE = 0.2  # the same, where a person says what samples show: digits at 0.15 and less; coloured blotches are above 0.4
 NEARER = 0.9  # of that distance a while ago, from which on samples become better, or 1 / NEARER of a measure, worse
 ALIKE = 0.25  # variety of samples over that of real images; good runs come to 0.6 and more
 VARIED = 0.5  # the same: variety that was there
 IDENTICAL = 0.02  # the same: of samples that cannot be told apart
 COPIES = 0.5  # distance to the nearest training image over that to the second: 2^(-1/d) in d dimensions (Facco 2017)
 SATURATED = 0.4  # share of pixel values at an end of the scale, beyond that of real images
+TAKES_ALL = 0.9  # mean sign of D(x) - 1/2: 0.9 and more in good runs, too, but those do not become worse by it
+WORSE = 1.25  # times the least distance of samples before: more than what looks at a good run differ by
+UNSEEN = 0.5  # of the difference between D(x) and D(G(z)), from which on held-out images are taken for samples
 STEADY = 0.05  # relatively: moving averages of batch statistics alone change samples by 0.03
 FRESH = 50  # steps: a first look that is later is at a model that had learnt, and may have no more to learn
 
 LOWER = "Try learning rates ten times lower."
 HIGHER = "Try learning rates ten times higher."
+LONGER = "Try more epochs for as long as samples come nearer."
+OTHERWISE = "Try another variant, or --augment color,translation,cutout (augment= in Python) if there are few images."
+AUGMENT = "Try --augment ada or --augment color,translation,cutout (augment= in Python)."
+MORE_IMAGES = "Try more images, or --mirror where left and right do not matter."
 SPREAD = "Try a learning rate four times lower for what makes the images, or, instead of another GAN, wgan_gp."
 
 
@@ -39,7 +47,7 @@ class Verdict:
 
 
 def verdict(rows: list[dict[str, float]]) -> Verdict | None:
-    """Return what ails a run, or that it is healthy; None as long as there were too few looks to say.
+    """Return what ails a run, that samples are still far, or that it is healthy; None after too few looks to say.
 
     rows: the looks at it, as `Convergence` writes them: the first one at its first step. Each has what is known of
     the model, so that a model without a discriminator is never told that it has too strong a one, and what its data
@@ -47,10 +55,13 @@ def verdict(rows: list[dict[str, float]]) -> Verdict | None:
     """
     if not rows:
         return None
-    for symptom in (exploded, standing_still, too_strong, saturated, unchanged, few_kinds, memorising, twins):
+    for symptom in (
+        *(exploded, standing_still, overfitting, too_strong, saturated, unchanged, few_kinds, memorising, twins),
+        *(still_far, healthy),
+    ):
         if found := symptom(rows):
             return found
-    return healthy(rows)
+    return None
 
 
 def exploded(rows: list[dict[str, float]]) -> Verdict | None:
@@ -76,6 +87,32 @@ def standing_still(rows: list[dict[str, float]]) -> Verdict | None:
                 f"Try a higher learning rate for the {player}: the paper's is the default.",
             )
     return None
+
+
+def overfitting(rows: list[dict[str, float]]) -> Verdict | None:
+    """A discriminator that knows training images by heart.
+
+    Karras et al. 2020, section 3.1: r_v says so where there are held-out images. Without, there is r_t alone, which
+    is high in good runs, too: it counts while samples, which had been nearer, become worse.
+    """
+    now, advice = rows[-1], AUGMENT if rows[-1].get("p") == 0 else MORE_IMAGES
+    if _agree(rows, lambda row: row["r_v"] > UNSEEN, "r_v"):
+        evidence = (
+            f"Of the way from D(x) to D(G(z)), images that it has not learnt from are {now['r_v']:.0%} down: it knows "
+            "the training images by heart."
+        )
+        return Verdict("the discriminator overfits", evidence, advice)
+    before = [row["distance"] for row in rows[:-LOOKS] if "distance" in row]
+    worse = max(LIKE, WORSE * min(before, default=math.inf))
+    if any("r_v" in row for row in rows[-LOOKS:]) or not _agree(
+        rows, lambda row: row["r_t"] > TAKES_ALL and row["distance"] > worse, "r_t", "distance"
+    ):
+        return None
+    evidence = (
+        f"It takes training images for real (r_t = {now['r_t']:.2f}), while the distance of samples from them, which "
+        f"was {min(before):.2g}, has grown to {now['distance']:.2g}."
+    )
+    return Verdict("the discriminator overfits", evidence, advice)
 
 
 def too_strong(rows: list[dict[str, float]]) -> Verdict | None:
@@ -137,7 +174,7 @@ def memorising(rows: list[dict[str, float]]) -> Verdict | None:
     if not _agree(rows, lambda row: row["novelty"] < COPIES, "novelty"):
         return None
     evidence = f"Samples are {rows[-1]['novelty']:.2g} times as far from one training image as from any other."
-    return Verdict("memorising", evidence, "Try more images, or --mirror where left and right do not matter.")
+    return Verdict("memorising", evidence, MORE_IMAGES)
 
 
 def twins(rows: list[dict[str, float]]) -> Verdict | None:
@@ -147,14 +184,28 @@ def twins(rows: list[dict[str, float]]) -> Verdict | None:
     )
 
 
+def still_far(rows: list[dict[str, float]]) -> Verdict | None:
+    """Samples in which nobody would recognise what the images show: not yet, or no more by this way."""
+    if len(rows) <= LOOKS or _begins_to_ail(rows[-1]) or not _agree(rows, lambda r: r["distance"] > LIKE, "distance"):
+        return None
+    distances = [row["distance"] for row in rows if "distance" in row]
+    long = distances[-LONG:]
+    nearer = len(long) < LONG or min(long[LONG // 2 :]) < NEARER * min(long[: LONG // 2])
+    evidence = (
+        f"The distance of samples from real images went from {distances[0]:.2g} to {distances[-1]:.2g}; it is 0 for "
+        f"other real images, and samples look like them from about {LIKE} on."
+    )
+    if not nearer:
+        evidence = f"{evidence} They came no nearer in {LONG} looks."
+    return Verdict("still far", evidence, LONGER if nearer else OTHERWISE)
+
+
 def healthy(rows: list[dict[str, float]]) -> Verdict | None:
     """Nothing of the above, for long enough to tell, nor a beginning of it."""
     if len(rows) <= LOOKS:
         return None
     first, now = rows[0], rows[-1]
-    if any(now.get(name, 1.0) < ALIKE for name in ("diversity", "class_entropy", "nearest")) or _certain(now):
-        return None
-    if now.get("distance", 0.0) > max(FAR, NEARER * first.get("distance", 0.0)):
+    if _begins_to_ail(now) or now.get("distance", 0.0) > LIKE:
         return None
     losses = _named("loss/", rows)
     said = [f"{name} went from {first[f'loss/{name}']:.4g} to {loss:.4g}" for name, loss in losses.items()]
@@ -165,6 +216,11 @@ def healthy(rows: list[dict[str, float]]) -> Verdict | None:
     if "critic_gap" in now:
         said.append(f"the critic's gap is {now['critic_gap']:.3g}")
     return Verdict("healthy", f"{', '.join(said)}.", "Try more epochs for as long as snapshots become better.")
+
+
+def _begins_to_ail(row):
+    """Return whether a look alone shows what would be a verdict if others agreed."""
+    return any(row.get(name, 1.0) < ALIKE for name in ("diversity", "class_entropy", "nearest")) or _certain(row)
 
 
 def _certain(row):

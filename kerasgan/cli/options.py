@@ -12,7 +12,10 @@ from kerasgan import class_names
 from kerasgan.command_line import positive
 from kerasgan.errors import UserError
 
-FEATURES_HELP = "what samples are measured with: mnist, inception, a SavedModel or a .keras"
+FEATURES_HELP = (
+    "what samples are measured with: mnist, cifar10, inception, a SavedModel or a .keras "
+    "(mnist for digits, else cifar10)"
+)
 MODEL: dict[str, Any] = {
     "metavar": "RUN_OR_SAVED_MODEL",
     "help": "a run folder, a SavedModel of kerasgan, or the name of a trained model: kerasgan list --trained",

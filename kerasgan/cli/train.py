@@ -59,7 +59,7 @@ def add_options(command, variant):
         type=positive,
         help="measure samples each time, and keep the best checkpoint (never)",
     )
-    training.add_argument("--evaluate-with", help=f"{FEATURES_HELP} (mnist for digits, else inception)")
+    training.add_argument("--evaluate-with", help=FEATURES_HELP)
     training.add_argument("--histograms", action="store_true", help="of all weights, epoch by epoch, for TensorBoard")
     training.add_argument("--precision", choices=PRECISIONS, help="what networks compute in (float32)")
     training.add_argument("--devices", type=devices, help="how many GPUs, or all (1)")

@@ -1,4 +1,4 @@
-"""Networks that images are measured with: the shipped classifier of MNIST, Inception, or any model."""
+"""Networks that images are measured with: the shipped classifiers of MNIST and CIFAR-10, Inception, or any model."""
 
 from __future__ import annotations
 
@@ -20,6 +20,8 @@ from kerasgan.paths import expanded, for_tensorflow
 
 RESIZER = "bicubic, antialiased"
 BATCH = 250
+PIXELS = 2**20  # of a batch: of large images, fewer than BATCH are in memory at once
+SHIPPED = {"mnist": "mnist_classifier", "cifar10": "cifar10_classifier"}  # in this folder, by the name of their data
 
 
 @dataclasses.dataclass(frozen=True)
@@ -48,7 +50,9 @@ class FeatureNetwork:
         return self._of(self.logits, images)
 
     def _of(self, function, images):
-        parts = [function(fitted(images[i : i + BATCH], self.image_shape)) for i in range(0, len(images), BATCH)]
+        height, width = (new or old for new, old in zip(self.image_shape, images.shape[1:3]))
+        batch = max(1, min(BATCH, PIXELS // (height * width)))
+        parts = [function(fitted(images[i : i + batch], self.image_shape)) for i in range(0, len(images), batch)]
         return np.concatenate([part.mean(axis=(1, 2)) if part.ndim == 4 else part for part in parts]).astype(np.float32)
 
 
@@ -69,8 +73,8 @@ def fitted(images: np.ndarray, image_shape: tuple[int | None, int | None, int]) 
 def feature_network(which: str | os.PathLike | keras.Model = "mnist") -> FeatureNetwork:
     """Return the network that images are measured with.
 
-    which: `mnist`, the classifier in this folder; `inception`, Inception v3 on ImageNet, whose weights Keras
-        downloads; the folder of a SavedModel; the name of a trained model; a .keras file; or a Keras model. A
+    which: `mnist` or `cifar10`, the classifiers in this folder; `inception`, Inception v3 on ImageNet, whose weights
+        Keras downloads; the folder of a SavedModel; the name of a trained model; a .keras file; or a Keras model. A
         SavedModel of kerasgan gives its verb `features`, or else `classify`; of another one, serving_default is taken,
         which has to have one input and one output. Networks of float inputs get [-1, 1], those of uint8 0 to 255.
 
@@ -78,8 +82,8 @@ def feature_network(which: str | os.PathLike | keras.Model = "mnist") -> Feature
     """
     if isinstance(which, keras.Model):
         return _of_keras(which, which.name)
-    if which == "mnist":
-        return _of_saved_model(trained_models.folder("mnist_classifier"))
+    if which in SHIPPED:
+        return _of_saved_model(trained_models.folder(SHIPPED[which]))
     if which == "inception":
         return _inception()
     path = expanded(which)
@@ -91,7 +95,8 @@ def feature_network(which: str | os.PathLike | keras.Model = "mnist") -> Feature
     if not path.exists() and str(path) in trained_models.trained_models():
         return _of_saved_model(trained_models.folder(str(path)))
     raise UserError(
-        f"There is no network {which} to measure with: give mnist, inception, a SavedModel or a .keras file."
+        f"There is no network {which} to measure with: give {', '.join(SHIPPED)}, inception, a SavedModel or a "
+        ".keras file."
     )
 
 
