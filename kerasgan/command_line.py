@@ -133,6 +133,11 @@ def positive(text: str) -> int:
     return _number(text, 1)
 
 
+def count(text: str) -> int:
+    """Return a whole number from 0, as an option's type: 0 is none of what is counted."""
+    return _number(text, 0)
+
+
 def seed(text: str) -> int:
     """Return a whole number from 0, as an option's type."""
     return _number(text, 0)

@@ -8,12 +8,13 @@ from collections.abc import Mapping
 
 from kerasgan import run_folder, tasks, training
 from kerasgan.cli.options import FEATURES_HELP, devices, labels, size, tensorflow
-from kerasgan.command_line import positive, seed
+from kerasgan.command_line import count, positive, seed
 from kerasgan.keras_settings import PRECISIONS
 from kerasgan.paths import expanded, for_shell
 from kerasgan.training import FILLED_IN, offered
 from kerasgan.variants import variant
 
+OR_NONE = ("blocks", "half_life")  # arguments of constructors that may be 0
 TYPES = {"labels": positive, "normal": labels, "domain_labels": labels, "scale": positive, "noise": float}
 
 
@@ -73,7 +74,8 @@ def add_model_options(command, variant, shown: Mapping[str, str]):
     for name, default in variant.arguments.items():
         if name == "image_shape" or name in offered(variant):
             continue
-        given = {"type": positive if isinstance(default, int) else type(default), "metavar": name.upper()}
+        whole = count if name in OR_NONE else positive
+        given = {"type": whole if isinstance(default, int) else type(default), "metavar": name.upper()}
         if isinstance(default, bool):
             given = {"action": argparse.BooleanOptionalAction}
         usual = shown.get(name, "none" if default == "" else default)
