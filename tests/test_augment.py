@@ -554,7 +554,8 @@ def test_whatever_a_discriminator_sees_in_training_was_changed(key, monkeypatch)
 
         monkeypatch.setattr(inner, "call", watched)
     before = [w.numpy() for w in model.trainable_weights]
-    model.train_step(one_batch(model, key))
+    for _ in range(promises.steps_to_move_all(model)):
+        model.train_step(one_batch(model, key))
     # Real and fake, in the steps of both players, unless these share what they ask.
     assert len(changed) == len(seen) >= 2 * len(model.judges_images)
     for given, (taken, training) in zip(changed, seen, strict=True):
