@@ -85,30 +85,6 @@ def _float32_again():
     keras.config.set_dtype_policy("float32")
 
 
-def optimise_graphs(wanted):
-    now = tf.config.optimizer.get_experimental_options()
-    tf.config.optimizer.set_experimental_options({**now, "disable_meta_optimizer": not wanted})
-
-
-@pytest.fixture(autouse=True, scope="module")
-def _graphs_as_written(request):
-    """To optimise a graph takes a fifth of the time of its first step, which a few steps of a small model do not save.
-
-    In test_contract.py graphs are optimised, as they are for users.
-    """
-    optimise_graphs(request.path.name == "test_contract.py")
-    yield
-    optimise_graphs(True)
-
-
-@pytest.fixture
-def optimised_graphs():
-    """For what has to round as another process does."""
-    optimise_graphs(True)
-    yield
-    optimise_graphs(False)
-
-
 @pytest.fixture
 def steps_taken_eagerly():
     """For trainings of so few steps that to trace them would take longer; test_contract.py traces every variant."""

@@ -384,7 +384,7 @@ TWO_STAGES = [key for key in SMALL if MODELS[key].starts_from]
 
 
 @pytest.mark.parametrize("key", ["cgan", "f_anogan"])  # of one stage, and of two
-def test_a_run_killed_twice_ends_as_if_it_never_was(key, tmp_path, optimised_graphs):
+def test_a_run_killed_twice_ends_as_if_it_never_was(key, tmp_path):
     options = [*data_options(key, tmp_path), *SMALL_OPTIONS[key], "--epochs", "2" if key in TWO_STAGES else "4"]
     assert main(["train", key, *options, "--run", "whole"]) == 0
 
