@@ -223,7 +223,7 @@ class ADA(_Augmentation):
         # Since p was moved: the sum of the signs, the images, the minibatches.
         self.signs = self.add_weight(name="signs", shape=(3,), **state)
 
-    def adapt(self, logits: tf.Tensor, of: int = 1) -> None:
+    def adapt(self, logits: tf.Tensor) -> None:
         """Count a minibatch, and after every fourth move p by a fixed amount for each image towards its target.
 
         The heuristic is r_t = E sign(D(x)) of real images (equation 1). p stays within [0, 1]: the paper only keeps it
@@ -231,18 +231,15 @@ class ADA(_Augmentation):
         where all replicas do, not within a tf.cond.
 
         logits: the discriminator's, of this replica's real images, changed as it sees them, [n] or more of each image
-        of: how many minibatches this one stands for
         """
-        n = tf.shape(logits)[0]
-        signs = tf.reduce_mean(tf.reshape(tf.sign(tf.cast(logits, tf.float32)), (n, -1)), axis=1)
-        self.count(tf.reduce_sum(signs), tf.cast(n, tf.float32), 1.0, of)
+        self.count(signs_of(logits), 1.0, of=1)
 
-    def count(self, signs: tf.Tensor, n: tf.Tensor, minibatches: tf.Tensor, of: int) -> None:
-        """Count what adapt() does, of this replica: the sum of n images' signs, in one of `of` minibatches or in none.
+    def count(self, signs: tf.Tensor, minibatches: tf.Tensor, of: int) -> None:
+        """Count what adapt() does: signs_of() this replica's share of one of `of` minibatches, or zeros, of none.
 
-        signs, n, minibatches: float32 scalars
+        minibatches: 1 or 0, a float32 scalar
         """
-        seen = self.signs + tf.concat([in_global_batch(tf.stack([signs, n])), [minibatches]], 0)
+        seen = self.signs + tf.concat([in_global_batch(signs), [minibatches]], 0)
         total, images, judged = tf.unstack(seen)
         due = judged >= self.every
         step = tf.sign(total / tf.maximum(images, 1.0) - self.target) * images * of / self.ramp
@@ -313,6 +310,13 @@ class ADA(_Augmentation):
 
     def get_config(self):
         return {**super().get_config(), "target": self.target, "ramp": self.ramp}
+
+
+def signs_of(logits: tf.Tensor) -> tf.Tensor:
+    """Return (the sum of the mean signs of n images' logits, n), float32[2]; logits: [n] or more of each image."""
+    n = tf.shape(logits)[0]
+    signs = tf.reduce_mean(tf.reshape(tf.sign(tf.cast(logits, tf.float32)), (n, -1)), axis=1)
+    return tf.stack([tf.reduce_sum(signs), tf.cast(n, tf.float32)])
 
 
 def warp(x: tf.Tensor, source: tf.Tensor) -> tf.Tensor:

@@ -133,18 +133,8 @@ def positive(text: str) -> int:
     return _number(text, 1)
 
 
-def count(text: str) -> int:
-    """Return a whole number from 0, as an option's type: 0 is none of what is counted."""
-    return _number(text, 0)
-
-
-def seed(text: str) -> int:
+def natural(text: str) -> int:
     """Return a whole number from 0, as an option's type."""
-    return _number(text, 0)
-
-
-def port(text: str) -> int:
-    """Return a whole number from 0, as an option's type: 0 is any port that is free."""
     return _number(text, 0)
 
 

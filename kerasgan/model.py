@@ -17,7 +17,7 @@ import numpy as np
 import tensorflow as tf
 
 from kerasgan import images, own_classes, progress, saved_model
-from kerasgan.augment import ADA, augmentation, in_front
+from kerasgan.augment import ADA, augmentation, in_front, signs_of
 from kerasgan.data import given
 from kerasgan.data.batches import Batches
 from kerasgan.errors import UserError, nearest
@@ -164,6 +164,13 @@ class GenerativeModel(keras.Model):
         changing = self.augmentation.changing() if augmented and self.augmentation else contextlib.nullcontext()
         with normalized_as_in_training(), changing:
             return self.judge(batch)
+
+    def undecided(self, real: Any, fake: Any) -> Any:
+        """Return what neither real images nor fakes are judged as: 1/2, or of scores the middle of both sides' means.
+
+        real, fake: D(x) and D(G(z)), tensors or arrays
+        """
+        return 0.5 if self.judges_in == "probabilities" else (tf.reduce_mean(real) + tf.reduce_mean(fake)) / 2
 
     def report(self, **values: tf.Tensor) -> dict[str, tf.Tensor]:
         """End a step: count it, and return the running epoch mean of each value, for fit() to show and log."""
@@ -439,12 +446,13 @@ class GenerativeModel(keras.Model):
     @contextlib.contextmanager
     def averaged(self) -> Iterator[None]:
         """While fit() goes on, hold averages in the place of the weights that have one (half_life, or use_ema)."""
-        pairs = [*vars(self).get("_averages", []), *self._own_averages()]
+        pairs = vars(self).get("_averages", [])
         raw = [w.numpy() for w, _ in pairs]
         for w, average in pairs:
             w.assign(average)
         try:
-            yield
+            with self._as_outside_of_fit():
+                yield
         finally:
             for (w, _), value in zip(pairs, raw):
                 w.assign(value)
@@ -493,11 +501,6 @@ class GenerativeModel(keras.Model):
     def _pairs_of_averages(self):
         return [pair for optimizer in self.optimizers.values() for pair in _averages_of(optimizer)]
 
-    def _own_averages(self):
-        """Return [(weight, its average)] of `half_life` while each is in its own place."""
-        average = self.average_of_weights
-        return average.pairs if average and vars(self).get("_trains") else []
-
     def _make_function(self, step_function):
         """Give a step each batch as it takes it, whatever it came as: what there is to check, tracing checks once."""
         trains = step_function == self.train_step
@@ -525,20 +528,14 @@ class GenerativeModel(keras.Model):
             self.augmentation.count(*self._signs_of_real(batch, n), of=JUDGED)
 
     def _signs_of_real(self, batch, n):
-        """Return the sum of the signs of D(x), how many images x they are of, and 1; at most steps three times 0.
-
-        Karras et al. 2020, section 3.1. Of probabilities, 1/2 is 0. Scores have no 0: it is taken in the middle between
-        the means of D(x) and of D(G(z)).
-        """
+        """Return signs_of() n real images of a batch, and 1; at most steps, zeros (Karras et al. 2020, section 3.1)."""
         minibatch = tf.nest.map_structure(lambda t: t[:n], batch)
 
         def signs():
             real, fake = (tf.cast(side, tf.float32) for side in self.judged(minibatch, augmented=True))
-            middle = 0.5 if self.judges_in == "probabilities" else (tf.reduce_mean(real) + tf.reduce_mean(fake)) / 2
-            images = tf.cast(tf.shape(real)[0], tf.float32)
-            return tf.reduce_mean(tf.sign(real - middle)) * images, images, 1.0
+            return signs_of(real - self.undecided(real, fake)), 1.0
 
-        return tf.cond(self.step % JUDGED == 0, signs, lambda: (0.0, 0.0, 0.0))
+        return tf.cond(self.step % JUDGED == 0, signs, lambda: (tf.zeros(2), 0.0))
 
     def make_train_function(self, force=False):
         """Pass over `steps_to_skip` steps first: those of a broken epoch that were taken before a checkpoint."""
@@ -578,7 +575,9 @@ class GenerativeModel(keras.Model):
         """
         optimizers = [v for o in self.optimizers.values() for v in o.variables]
         state = [*self.weights, *optimizers, *(v for mean in self.metrics for v in mean.variables)]
-        pairs = [*self._pairs_of_averages(), *self._own_averages()]
+        pairs = self._pairs_of_averages()
+        if self.average_of_weights and vars(self).get("_trains"):
+            pairs += self.average_of_weights.pairs
         swapped = {id(a): b for pair in pairs for a, b in (pair, pair[::-1])}
         return [swapped.get(id(v), v) for v in state]
 

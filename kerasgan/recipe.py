@@ -12,7 +12,7 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from kerasgan.command_line import Parser, answer, positive, seed
+from kerasgan.command_line import Parser, answer, natural, positive
 from kerasgan.variants import meanings
 
 MEANINGS = {  # of what most recipes take, unless their docstrings say more
@@ -59,5 +59,5 @@ def _kind(name, default):
     if isinstance(default, bool):
         return {"action": argparse.BooleanOptionalAction if default else "store_true"}
     if isinstance(default, int):
-        return {"type": seed if name == "seed" else positive, "metavar": name.upper()}
+        return {"type": natural if name == "seed" else positive, "metavar": name.upper()}
     return {"type": float if isinstance(default, float) else str, "metavar": name.upper()}

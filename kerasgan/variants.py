@@ -126,7 +126,7 @@ def _read(key):
     init = next(f for cls in lineage for f in cls.body if isinstance(f, ast.FunctionDef) and f.name == "__init__")
     names = [a.arg for a in init.args.args if a.arg != "self"]
     arguments = dict(zip(names, map(ast.literal_eval, init.args.defaults), strict=True))
-    arguments = {**arguments, **_of_all(said, arguments)}
+    arguments |= _of_all(said, arguments)
     return _variant(key, CLASSES[key], said, arguments, [ast.get_docstring(cls) for cls in lineage])
 
 

@@ -176,13 +176,11 @@ class _Looker:
             return {}
         real, fake = judged
         if self.model.judges_in == "scores":
-            middle = (real.mean() + fake.mean()) / 2
             found = {"critic_gap": real.mean() - fake.mean(), "ranking": (real[:, None] > fake).mean()}
         else:
-            middle = 0.5
             accuracy = ((real > 0.5).mean() + (fake <= 0.5).mean()) / 2
             found = {"d_real": real.mean(), "d_fake": fake.mean(), "accuracy": accuracy}
-        found["r_t"] = np.sign(real - middle).mean()
+        found["r_t"] = np.sign(real - self.model.undecided(real, fake)).mean()
         if self.model.judges_images:
             p = self.model.augmentation.p.numpy() if isinstance(self.model.augmentation, ADA) else 1.0
             found["p"] = float(p) if self.model.augmentation else 0.0

@@ -72,8 +72,7 @@ class Record(keras.callbacks.Callback):
         run_folder.write(self.run, record)
 
     def _say_if_few(self):
-        found = self.data.different(ENOUGH)
-        if "sample" not in self.model.endpoints() or found == ENOUGH:
+        if "sample" not in self.model.endpoints() or (found := self.data.different(ENOUGH)) == ENOUGH:
             return
         n = self.data.examples
         what = {

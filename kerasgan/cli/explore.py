@@ -8,7 +8,7 @@ import math
 from kerasgan import inputs, points, run_folder
 from kerasgan.cli import outputs
 from kerasgan.cli.options import FEATURES_HELP, MODEL, tensorflow
-from kerasgan.command_line import Parser, positive, seed
+from kerasgan.command_line import Parser, natural, positive
 from kerasgan.errors import UserError, one_line
 
 POINT = (
@@ -58,7 +58,7 @@ def add_options(command: argparse.ArgumentParser) -> None:
     one = _thing(things, "truncate", truncate, "samples whose latents are kept within thresholds")
     one.add_argument("--thresholds", type=_thresholds, help="2,1,0.5 (2,1,0.5,0.1)")
     one.add_argument("-n", type=positive, default=10, help="samples")
-    one.add_argument("--seed", type=seed, default=0, help="same seed, same samples")
+    one.add_argument("--seed", type=natural, default=0, help="same seed, same samples")
     one.add_argument("--label", help="the class that is made, for models that take labels (the first)")
     _add_output(one, "truncation.png", "table.png")
 
@@ -69,7 +69,7 @@ def add_options(command: argparse.ArgumentParser) -> None:
         "images", metavar="IMAGES", nargs="+", help="pictures, folders, .npz with images, digits, or a data set's name"
     )
     one.add_argument("-n", type=positive, default=6, help="pictures at most: each takes seconds to minutes")
-    one.add_argument("--seed", type=seed, default=0, help="of the samples to start from")
+    one.add_argument("--seed", type=natural, default=0, help="of the samples to start from")
     one.add_argument("--label", help="the pictures' class, for models that take labels (whichever fits best)")
     one.add_argument("--data-dir", help="where tensorflow-datasets keeps its data")
     one.add_argument("--split", default="test", help="of a data set of tensorflow-datasets")
@@ -77,7 +77,7 @@ def add_options(command: argparse.ArgumentParser) -> None:
 
     one = _thing(things, "nearest", nearest, "samples beside the training images that are nearest to them")
     one.add_argument("-n", type=positive, default=1000, help="samples to measure")
-    one.add_argument("--seed", type=seed, default=0, help="same seed, same samples")
+    one.add_argument("--seed", type=natural, default=0, help="same seed, same samples")
     one.add_argument("--neighbours", type=positive, default=5, help="of each sample that is shown")
     one.add_argument("--data", help="what the model was trained on, if it does not say so")
     one.add_argument("--data-dir", help="where tensorflow-datasets keeps its data")
@@ -265,7 +265,7 @@ class _Job:
 
 def _add_where(command):
     """Add what says where latents come from."""
-    command.add_argument("--seed", type=seed, default=0, help="of the samples")
+    command.add_argument("--seed", type=natural, default=0, help="of the samples")
     command.add_argument("--label", help="the class that is made throughout, for models that take labels (the first)")
     command.add_argument("--exemplars", type=positive, default=3, help="how many latents stand for a label")
     command.add_argument("--data", help="where image: and label: look (what the model was trained on)")
@@ -285,7 +285,7 @@ def _point(text):
 
 
 def _numbers(text):
-    return [seed(number) for number in text.split(",")]
+    return [natural(number) for number in text.split(",")]
 
 
 def _above_zero(text):

@@ -8,7 +8,7 @@ from kerasgan import class_names, run_folder
 from kerasgan.cli import outputs
 from kerasgan.cli.options import MODEL, labels, tensorflow
 from kerasgan.cli.verbs import commands_of
-from kerasgan.command_line import positive, seed
+from kerasgan.command_line import natural, positive
 from kerasgan.errors import UserError
 from kerasgan.paths import for_shell
 
@@ -17,7 +17,7 @@ def add_options(command) -> None:
     command.set_defaults(command=generate)
     command.add_argument("model", **MODEL)
     command.add_argument("-n", type=positive, default=64, help="how many images")
-    command.add_argument("--seed", type=seed, default=0, help="same seed, same images")
+    command.add_argument("--seed", type=natural, default=0, help="same seed, same images")
     command.add_argument("--labels", type=labels, help="what to make, for models that take labels: cat,dog or 0,1,2")
     command.add_argument("-o", "--output", default="samples.png", help="grid.png, folder/ or samples.npz")
     command.add_argument("--overwrite", action="store_true", help="replace an output that exists")

@@ -7,7 +7,7 @@ import signal
 import threading
 
 from kerasgan.cli.options import tensorflow
-from kerasgan.command_line import port
+from kerasgan.command_line import natural
 from kerasgan.errors import UserError
 from kerasgan.paths import expanded, for_tensorflow
 
@@ -16,7 +16,7 @@ def add_options(command) -> None:
     command.set_defaults(command=serve)
     command.description = "Open a run, or all runs in a folder, in TensorBoard, until Ctrl-C."
     command.add_argument("run", metavar="RUN", help="a run folder, or a folder of several")
-    command.add_argument("--port", type=port, help="0 for any that is free (the first that is from 6006 on)")
+    command.add_argument("--port", type=natural, help="0 for any that is free (the first that is from 6006 on)")
 
 
 def serve(options: argparse.Namespace) -> int:

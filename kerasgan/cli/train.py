@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 from kerasgan import run_folder, tasks, training
 from kerasgan.cli.options import FEATURES_HELP, devices, labels, size, tensorflow
-from kerasgan.command_line import count, positive, seed
+from kerasgan.command_line import natural, positive
 from kerasgan.keras_settings import PRECISIONS
 from kerasgan.paths import expanded, for_shell
 from kerasgan.training import FILLED_IN, offered
@@ -43,7 +43,7 @@ def add_options(command, variant):
     length.add_argument("--epochs", type=positive, help=f"times through the data{each} ({about})")
     length.add_argument("--steps", type=positive, help=f"training steps, instead of epochs{each}")
     training.add_argument("--batch-size", type=positive, help=f"images in a minibatch ({variant.batch_size})")
-    training.add_argument("--seed", type=seed, help="fixes weights, noise and order (0)")
+    training.add_argument("--seed", type=natural, help="fixes weights, noise and order (0)")
     training.add_argument("--run", type=expanded, help=f"folder for what is written (runs/{variant.short}-DATA)")
     if variant.starts_from:
         training.add_argument(
@@ -74,7 +74,7 @@ def add_model_options(command, variant, shown: Mapping[str, str]):
     for name, default in variant.arguments.items():
         if name == "image_shape" or name in offered(variant):
             continue
-        whole = count if name in OR_NONE else positive
+        whole = natural if name in OR_NONE else positive
         given = {"type": whole if isinstance(default, int) else type(default), "metavar": name.upper()}
         if isinstance(default, bool):
             given = {"action": argparse.BooleanOptionalAction}

@@ -92,8 +92,9 @@ def after_a_few_steps(key, policy="float32"):
     return model, history
 
 
-def steps_of_critic(model):
-    return next((model.hyperparameters[name] for name in SEVERAL_BATCHES if name in model.hyperparameters), 1)
+def steps_of(player, model):
+    told = (model.hyperparameters[name] for name in SEVERAL_BATCHES if name in model.hyperparameters)
+    return next(told, 1) if player in ("critic", "discriminator") else 1
 
 
 def steps_to_move_all(model):
@@ -150,7 +151,7 @@ def test_each_player_takes_as_many_steps_as_the_paper_says(key):
     """One step of each player, and of a critic or discriminator as many as its constructor was told."""
     model, _ = after_a_few_steps(key)
     taken = {player: int(o.iterations.numpy()) for player, o in model.optimizers.items()}
-    steps = {player: steps_of_critic(model) if player in ("critic", "discriminator") else 1 for player in taken}
+    steps = {player: steps_of(player, model) for player in taken}
     assert taken == {player: 2 * EPOCHS["float32"] * its for player, its in steps.items()}
     assert int(model.step.numpy()) == 2 * EPOCHS["float32"]
 
@@ -231,7 +232,7 @@ def test_an_infinite_gradient_skips_that_players_step_and_halves_its_scale(key):
             moved = not all(
                 np.array_equal(w.numpy(), b) for w, b in zip(model.weights_of(player), before[player], strict=True)
             )
-            steps = steps_of_critic(model) if player in ("critic", "discriminator") else 1
+            steps = steps_of(player, model)
             assert moved == (player != unlucky)
             assert float(optimizer.dynamic_scale.numpy()) == pytest.approx(
                 3e38 * 0.5**steps if player == unlucky else SCALE

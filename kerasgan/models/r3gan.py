@@ -1,5 +1,7 @@
 """R3GAN. Huang, Gokaslan, Kuleshov and Tompkin, 2024. https://arxiv.org/abs/2501.05441"""
 
+import math
+
 import keras
 import tensorflow as tf
 from keras import layers
@@ -108,7 +110,7 @@ class R3GAN(GenerativeModel):
     def gamma_now(self):
         """Return gamma, which falls along half a cosine, as the learning rates do."""
         progress = tf.minimum(tf.cast(self.step, tf.float32) / self.total_steps, 1.0)
-        cosine = (1 + tf.cos(3.141592653589793 * progress)) / 2
+        cosine = (1 + tf.cos(math.pi * progress)) / 2
         return self.gamma_last + (self.gamma - self.gamma_last) * cosine
 
     def judge(self, x):
