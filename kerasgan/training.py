@@ -160,6 +160,8 @@ def _first_stage(second, given):
     first = variant(second.variant.starts_from)
     task = second.task if tasks.TASKS[second.task] == first.takes else first.task
     options = {name: value for name, value in second.task_options.items() if name in offered(first)}
+    shared = [name for name in _shared(first, second.variant) if name not in FILLED_IN]
+    arguments = {name: second.arguments.get(name, second.variant.arguments[name]) for name in shared}
     return dataclasses.replace(
         second,
         variant=first,
@@ -167,11 +169,7 @@ def _first_stage(second, given):
         batch_size=given.get("batch_size", first.batch_size),
         task=task,
         task_options=tasks.options_of(task, options),
-        arguments={
-            name: second.arguments.get(name, second.variant.arguments[name])
-            for name in _shared(first, second.variant)
-            if name not in FILLED_IN
-        },
+        arguments={name: value for name, value in arguments.items() if value != first.arguments[name]},
         start_from=None,
         then={"variant": second.variant.key, "settings": second.settings(), "plan": second.plan()},
     )
@@ -188,7 +186,9 @@ def _as_trained(about, task, given):
     for name in _shared(variant(about.starts_from), about):
         setting = name if name in options else f"{ARGUMENT}{name}"
         if setting not in given and (name in options or name not in FILLED_IN):
-            settings[setting] = record["hyperparameters"][name]
+            value = record["hyperparameters"].get(name, about.arguments[name])
+            if name in options or value != about.arguments[name]:
+                settings[setting] = value
     return settings
 
 

