@@ -19,7 +19,7 @@ from kerasgan.callbacks import record
 from kerasgan.data import Batches
 from kerasgan.errors import Diverged, UserError
 from kerasgan.model import GenerativeModel
-from kerasgan.models import dcgan
+from kerasgan.models import GAN, dcgan
 
 
 def fit(run, key="gan", epochs=2, resume=False, more=(), seed=0, before=(), **standard):
@@ -456,6 +456,26 @@ def test_the_best_checkpoint_is_kept_beside_the_last(tmp_path, monkeypatch):
         np.testing.assert_array_equal(ours.numpy(), theirs)
     assert_same(last.weights, model.weights)
     assert int(best.step.numpy()) == 16
+
+
+def test_the_best_checkpoint_is_exported_if_that_is_asked_for(tmp_path, monkeypatch):
+    distances = iter([3.0, 1.0, 2.0])
+    monkeypatch.setattr(kerasgan.metrics, "frechet_distance", lambda a, b: next(distances))
+    data, latents, shown = small_batches("gan"), None, []
+
+    def keep(epoch, logs):
+        with model.averaged():
+            shown.append(model.sample_uint8(latents).numpy())
+
+    run, model = tmp_path / "run", GAN(SHAPE, half_life=100)
+    model.compile()
+    latents = model.prior(5, seed=0)
+    more = (callbacks.Evaluation(run, REAL, network(), n=20), keras.callbacks.LambdaCallback(on_epoch_end=keep))
+    model.fit(data, epochs=3, verbose=0, callbacks=callbacks.standard(run, data, more=more, best=True))
+    exported = kerasgan.load(run)
+    assert exported.about["steps"] == 16
+    np.testing.assert_array_equal(exported.sample(n=5, seed=0), shown[1])
+    assert (shown[1] != shown[2]).any()
 
 
 def test_a_resumed_run_is_measured_as_if_it_had_not_stopped(tmp_path):

@@ -52,6 +52,7 @@ def standard(
     histograms: bool = False,
     projected: Source | None = None,
     held_out: Batches | None = None,
+    best: bool = False,
     **settings: Any,
 ) -> list[keras.callbacks.Callback]:
     """Return all that a run folder is made of, for fit().
@@ -62,6 +63,7 @@ def standard(
     histograms: also write the weights of each player, as histograms for TensorBoard
     projected: images for TensorBoard's embedding projector, where the model encodes; without, those of `data`
     held_out: data of the same kind that is not trained on, which shows whether a discriminator overfits
+    best: export the best checkpoint, by an Evaluation in `more`, and not the last
     settings: what else to keep in run.json; a resumed run replaces it
 
     Raises UserError for a run that exists, or with `resume` for one that does not or had other settings.
@@ -76,7 +78,7 @@ def standard(
         *([Histograms(run)] if histograms else []),
         *more,
         Checkpoints(run, checkpoint_seconds),
-        Export(run),
+        Export(run, best),
         # Last, because nothing is lost if there is no time for them.
         Projector(run, projected or learnt(data)),
         Film(run),

@@ -16,7 +16,7 @@ import keras
 import numpy as np
 
 from kerasgan import progress, run_folder
-from kerasgan.callbacks.checkpoints import newest
+from kerasgan.callbacks.checkpoints import newest, restore
 from kerasgan.callbacks.snapshots import caption
 from kerasgan.data.batches import Batches
 from kerasgan.errors import UserError
@@ -133,21 +133,25 @@ class Record(keras.callbacks.Callback):
 
 
 class Export(keras.callbacks.Callback):
-    """Write the SavedModel when training ends, also when it is stopped; leave it alone if no step was taken."""
+    """Write the SavedModel when training ends, also when it is stopped; leave it alone if no step was taken.
 
-    def __init__(self, run: str | os.PathLike):
+    best: what is written is the checkpoint that Evaluation found to be the best, if there is one, and not the last step
+    """
+
+    def __init__(self, run: str | os.PathLike, best: bool = False):
         super().__init__()
-        self.run = expanded(run)
+        self.run, self.best = expanded(run), best
 
     def on_train_end(self, logs=None):
         folder, part = self.run / "saved_model", self.run / "saved_model.part"
         about = folder / "kerasgan.json"
-        if about.is_file() and run_folder.about_model(folder)["steps"] == int(self.model.step.numpy()):
+        model = restore(self.run, "best") if self.best and newest(self.run / "best") else self.model
+        if about.is_file() and run_folder.about_model(folder)["steps"] == int(model.step.numpy()):
             return
         shutil.rmtree(part, ignore_errors=True)
         record = run_folder.read(self.run)
-        with self.model.averaged():
-            self.model.export(part, **{name: record[name] for name in ABOUT if name in record})
+        with model.averaged():
+            model.export(part, **{name: record[name] for name in ABOUT if name in record})
         shutil.rmtree(folder, ignore_errors=True)
         part.rename(folder)
 

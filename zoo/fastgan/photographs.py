@@ -5,9 +5,11 @@ epochs: times through the photographs: 40 of a thousand are 5,000 steps
 """
 
 import keras
+import numpy as np
 
 from kerasgan import callbacks, recipe
 from kerasgan.data import load
+from kerasgan.metrics import feature_network
 from kerasgan.models import FastGAN
 
 
@@ -22,7 +24,12 @@ def main(data="photographs", run="runs/fastgan-photographs", epochs=40, resume=F
         discriminator=keras.optimizers.Adam(rate, beta_1=0.5),
         generator=keras.optimizers.Adam(rate, beta_1=0.5),
     )
-    model.fit(photographs, epochs=epochs, callbacks=callbacks.standard(run, photographs, resume))
+    # Samples are compared with what is learnt: there is too little to hold any back.
+    chosen = np.random.default_rng(0).permutation(photographs.examples)[:1000]
+    real, network = photographs.columns[0][chosen], feature_network("cifar10")
+    evaluation = callbacks.Evaluation(run, real, network, every=max(1, epochs // 15), n=len(real))
+    watching = callbacks.standard(run, photographs, resume, more=(evaluation,), best=True)
+    model.fit(photographs, epochs=epochs, callbacks=watching)
 
 
 if __name__ == "__main__":
