@@ -53,8 +53,12 @@ COLOUR_HEAD = """\
 ## Colour images
 
 Samples of these are measured with the classifier of CIFAR-10 in `kerasgan/metrics`, whose card is
-[cifar10_classifier](cifar10_classifier/README.md); all else is as above. Distances are of its features, so none of them
-can be set beside one of the first table, nor beside one of other data or of another number of images.
+[cifar10_classifier](cifar10_classifier/README.md); all else is as above. Distances are of its features, so none of
+them can be set beside one of the first table, nor beside one of other data or of another number of images. Where there
+is too little data to hold any back, samples are compared with the training images, as papers on few images do it, and
+"nearest" shows whether they were learnt by heart: how far a sample is from the training picture nearest to it, by
+pixels, and in parentheses how far that is for training pictures among themselves. Images/s are those that it learnt
+from while it trained.
 """
 UNWRITTEN = "To be written by hand:"  # begins what a card lacks when it is begun
 TABLES = {  # that list variants and their trained models: files beside the zoo, with the head of each one's table
@@ -241,6 +245,7 @@ def _begun(record):
         "command": _anywhere(record.get("command", f"python {recipe}"), recipe, data),
         "train_seconds": round(record["seconds"]),
         "cores": record.get("cores", os.cpu_count()),
+        "images_per_second": round(record["steps"] * record["data"]["batch_size"] / record["seconds"]),
         "measured": [],
         "published": [],
         "versions": record["versions"],
@@ -373,10 +378,12 @@ def _results(cards):
     if colour:
         yield ""
         yield COLOUR_HEAD
-        yield from _table(colour, COLOUR)
+        yield from _table(colour, COLOUR, {"nearest": _nearest, "images/s": _images_per_second})
 
 
-def _table(cards, distance):
+def _table(cards, distance, more=None):
+    """Yield the lines of a table; more: texts of a card, by the names of further columns."""
+    more = more or {}
     columns = (
         "variant",
         "data",
@@ -391,6 +398,7 @@ def _table(cards, distance):
         "cores",
         "1,000 samples, s",
         "version",
+        *more,
     )
     yield _row(columns)
     yield _row(["---"] * len(columns))
@@ -402,7 +410,7 @@ def _table(cards, distance):
             floors.setdefault(one["evaluation"]["data"]["name"], its)
     for data, its in floors.items():
         beside = {name: {**its[name], "value": its[name]["beside"], "std": its[name]["beside_std"]} for name in names}
-        yield _row(["real images", data, *_numbers(beside, names), *[""] * 7])
+        yield _row(["real images", data, *_numbers(beside, names), *[""] * (7 + len(more))])
     for one in cards:
         found, samples = one.get("evaluation", {}), _samples(one)
         its = samples if distance in samples else {}  # another network's kernel distance is no KID of this table
@@ -418,8 +426,18 @@ def _table(cards, distance):
                 str(one["cores"]),
                 value(time).removesuffix(" s") if time else "",
                 one["versions"]["kerasgan"],
+                *(text(one) for text in more.values()),
             ]
         )
+
+
+def _nearest(card):
+    its = _samples(card).get(f"{evaluation.NEAREST}, mean")
+    return f"{its['value']:.3f} ({its['beside']:.3f})" if its else ""
+
+
+def _images_per_second(card):
+    return f"{card['images_per_second']:,}" if "images_per_second" in card else ""
 
 
 def _numbers(measures, names):

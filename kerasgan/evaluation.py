@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 BLOCK = 500  # images that a model gets at once
 VARIETY = "variety (1 - MS-SSIM)"
+NEAREST = "distance to the nearest training picture"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -113,6 +114,8 @@ def _groups(model, held_out, network, n, draws):
         others = None if held_out.split == "train" else held_out.images(n * draws, "train")
         name, real = held_out.distance(network), held_out.images(n)
         found["samples"] = generation(model, real, others, network, n, draws, name)
+        if held_out.split == "train" and len(real) > 1:
+            found["samples"] += nearness(model.sample(n=len(real), seed=0), real)
         reasons += unmeasured(len(real), real.shape[1:], name)
         if "sample_labelled" in verbs and network.logits and not _knows_classes(network, model.about):
             known = class_names.shown(network.class_names)
@@ -226,6 +229,27 @@ def generation(
         measures.append(_label_accuracy(model, network, n))
     measures.append(Measure("time for 1,000 samples", _mean(seconds[1:] or seconds), "lower", n, "s"))
     return measures
+
+
+def nearness(samples: np.ndarray, learnt: np.ndarray) -> list[Measure]:
+    """Return how far samples are from the nearest picture that was learnt, beside how far these are from each other.
+
+    samples, learnt: uint8 images, more than 1 of `learnt`. The distance is the root of the mean squared difference of
+        pixels in [0, 1], of the sample or of its mirror image, whichever is nearer: both may have been learnt
+    """
+    from kerasgan import metrics
+
+    def nearest(images, k):
+        both = [metrics.nearest_images(side, learnt, k) for side in (images, images[:, :, ::-1])]
+        itself = np.arange(len(images))[:, None] if images is learnt else -1
+        return np.min([np.where(one.indices == itself, np.inf, one.distances).min(axis=1) for one in both], axis=0)
+
+    mine, theirs = nearest(samples, 1), nearest(learnt, 2)
+    what = "training pictures, from each other"
+    return [
+        Measure(f"{NEAREST}, {which}", float(of(mine)), "", len(samples), beside=float(of(theirs)), beside_what=what)
+        for which, of in (("mean", np.mean), ("smallest", np.min))
+    ]
 
 
 def unmeasured(n: int, image_shape: tuple[int, int, int], name: str = "Frechet distance") -> list[str]:

@@ -1,5 +1,6 @@
 """Every variant at its small settings, and what tests of all variants share."""
 
+import contextlib
 import os
 import shutil
 import tempfile
@@ -85,12 +86,18 @@ def _float32_again():
     keras.config.set_dtype_policy("float32")
 
 
-@pytest.fixture
-def steps_taken_eagerly():
-    """For trainings of so few steps that to trace them would take longer; test_contract.py traces every variant."""
+@contextlib.contextmanager
+def taken_eagerly():
+    """Take steps eagerly, as is quicker where so few are taken; test_contract.py traces every variant."""
     tf.config.run_functions_eagerly(True)
     yield
     tf.config.run_functions_eagerly(False)
+
+
+@pytest.fixture
+def steps_taken_eagerly():
+    with taken_eagerly():
+        yield
 
 
 @pytest.fixture(scope="session")

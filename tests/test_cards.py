@@ -2,12 +2,13 @@
 
 import json
 import shlex
+import shutil
 from pathlib import Path
 
 import keras
 import numpy as np
 import pytest
-from conftest import small_model
+from conftest import small_model, taken_eagerly
 from PIL import Image
 
 import kerasgan
@@ -93,9 +94,28 @@ def test_the_text_of_a_card_says_what_was_evaluated(key):
     assert text == with_section(text, about["evaluation"]), "call kerasgan card with the model"
 
 
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """A model, a run, and what it takes to measure them: each test has copies of its own."""
+    folder = tmp_path_factory.mktemp("made")
+    with pytest.MonkeyPatch.context() as patch, taken_eagerly():
+        patch.chdir(folder)
+        image = keras.Input((None, None, 1))
+        keras.Model(image, keras.layers.Conv2D(4, 3, 2)(image)).save("network.keras")
+        pixels = np.random.default_rng(0).integers(0, 256, (30, 12, 8, 1), np.uint8)
+        np.savez("data.npz", images=pixels)
+        small_model("vae").export("vae_small", data={"name": "data.npz"}, seconds=12.3)
+        batches = data.load("data.npz", takes="images", batch_size=15)
+        command = "python /y/zoo/gan/data.npz.py --data /y/data.npz --data-dir=/x --width 8 --run y --resume"
+        watching = callbacks.standard("runs/gan", batches, command=command)
+        small_model("gan").fit(batches, epochs=1, verbose=0, callbacks=watching)
+    return folder
+
+
 @pytest.fixture
-def small_zoo(tmp_path, monkeypatch):
+def small_zoo(made, tmp_path, monkeypatch):
     """Two cards, and a model of one of them with what it takes to measure it."""
+    shutil.copytree(made, tmp_path, dirs_exist_ok=True)
     monkeypatch.chdir(tmp_path)
     for key in ("vae", "cyclegan"):
         (tmp_path / "zoo" / key).mkdir(parents=True)
@@ -105,11 +125,6 @@ def small_zoo(tmp_path, monkeypatch):
         about |= {"recipe": "x.py", "measured": [number], "published": [published]}
         about |= {"task": "bound"} if key == "cyclegan" else {}
         (tmp_path / "zoo" / key / "card.json").write_text(json.dumps(about))
-    image = keras.Input((None, None, 1))
-    keras.Model(image, keras.layers.Conv2D(4, 3, 2)(image)).save("network.keras")
-    pixels = np.random.default_rng(0).integers(0, 256, (30, 12, 8, 1), np.uint8)
-    np.savez("data.npz", images=pixels)
-    small_model("vae").export("vae_small", data={"name": "data.npz"}, seconds=12.3)
     return tmp_path / "zoo"
 
 
@@ -163,17 +178,11 @@ def test_a_card_takes_in_what_is_measured(small_zoo, capsys):
 
 
 @pytest.fixture
-def run_of_gan(small_zoo, steps_taken_eagerly):
+def run_of_gan(small_zoo):
     """A run of a variant that has no card, in a clone that lists others."""
     Path("README.md").write_text("# Zoo\n\n| | | takes | paper |\n|---|---|---|---|\n| `vae` | x | y | z |\n\nEnd.\n")
     Path("saved_models").mkdir()
     Path("saved_models/README.md").write_text("| folder | what it does | MB | made by |\n|---|---|---|---|\n")
-    batches = data.load("data.npz", takes="images", batch_size=15)
-    model = small_model("gan")
-    command = (
-        f"python {Path.cwd()}/zoo/gan/data.npz.py --data {Path.cwd()}/data.npz --data-dir=/x --width 8 --run y --resume"
-    )
-    model.fit(batches, epochs=1, verbose=0, callbacks=callbacks.standard("runs/gan", batches, command=command))
     return Path("runs/gan")
 
 
@@ -294,7 +303,8 @@ def test_colour_images_have_a_table_of_their_own_with_the_floor_of_each_data_set
     def samples(name, **numbers):
         one = {"better": "lower", "n": 400, "unit": "", "std": 0.5, "low": None, "high": None, "beside_std": 0.25}
         others = {key: {"value": 0.125, "beside": 0.0625} for key in ("kernel distance", "precision", "recall")}
-        measures = {name: numbers, **others}
+        nearest = {"distance to the nearest training picture, mean": {"value": 0.2, "beside": 0.1}}
+        measures = {name: numbers, **others, **nearest}
         return [{**one, "name": key, **its} for key, its in measures.items()]
 
     measured = {
@@ -304,7 +314,7 @@ def test_colour_images_have_a_table_of_their_own_with_the_floor_of_each_data_set
     for key, (its_data, name, numbers) in measured.items():
         file = small_zoo / key / "card.json"
         about = json.loads(file.read_text())
-        about["data"] = its_data
+        about["data"], about["images_per_second"] = its_data, 1234
         about["evaluation"] = {"data": {"name": its_data}, "measures": {"samples": samples(name, **numbers)}}
         file.write_text(json.dumps(about))
     first, colour = readme(small_zoo).split("## Colour images")
@@ -313,4 +323,7 @@ def test_colour_images_have_a_table_of_their_own_with_the_floor_of_each_data_set
     assert "| real images |" not in first
     assert "| variant | data | Frechet distance (cifar10_classifier) | KID |" in colour
     assert "| real images | people | 1.5 ± 0.25, n = 400 | 0.0625 ± 0.25 |" in colour
-    assert "| [vae](vae/README.md) | people | 7.5 ± 0.5, n = 400 | 0.125 ± 0.5 |" in colour
+    row = next(line for line in colour.splitlines() if line.startswith("| [vae]"))
+    assert row.startswith("| [vae](vae/README.md) | people | 7.5 ± 0.5, n = 400 | 0.125 ± 0.5 |")
+    assert row.endswith("| 0.200 (0.100) | 1,234 |")
+    assert len({line.count("|") for line in colour.split("\n\n")[2].splitlines()}) == 1

@@ -81,6 +81,26 @@ def test_a_draw_is_a_mean_over_seeds_and_real_images_are_as_many():
     assert single["Frechet distance"].std is None
 
 
+def test_a_copy_is_as_near_as_can_be_mirrored_or_not():
+    learnt = np.random.default_rng(0).integers(0, 256, (6, 8, 8, 3), np.uint8)
+    other = np.clip(learnt[2].astype(int) + 51, 0, 255).astype(np.uint8)
+    samples = np.stack([learnt[4], learnt[1][:, ::-1], other])
+    mean, smallest = evaluation.nearness(samples, learnt)
+    far = np.sqrt(np.mean((other / 255 - learnt[2] / 255) ** 2))
+    assert mean.value == pytest.approx(far / 3, rel=1e-5)
+    assert smallest.value == 0
+
+    def distance(i, j):
+        pair = learnt[i] / 255, learnt[j] / 255
+        return min(np.sqrt(np.mean((side - pair[1]) ** 2)) for side in (pair[0], pair[0][:, ::-1]))
+
+    apart = [min(distance(i, j) for j in range(6) if j != i) for i in range(6)]
+    assert (mean.beside, smallest.beside) == (
+        pytest.approx(np.mean(apart), rel=1e-5),
+        pytest.approx(min(apart), rel=1e-5),
+    )
+
+
 def test_the_kernel_distance_has_its_interval(monkeypatch):
     estimates = iter([metrics.Estimate(1.0, 0.5, 1.5), metrics.Estimate(2.0, 1.5, 2.5)])
     monkeypatch.setattr(metrics, "kernel_distance", lambda a, b: next(estimates))
