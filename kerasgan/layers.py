@@ -187,6 +187,34 @@ class Average(keras.layers.Layer):
 
 
 @keras.saving.register_keras_serializable("kerasgan")
+class LeCam(keras.layers.Layer):
+    """Keep the scores of each kind of images near what those of the other kind have been, where there are few images.
+
+    Two anchors follow the mean scores of real and fake images; while there are few minibatches they are plain means.
+    Tseng et al. 2021, Regularizing Generative Adversarial Networks under Limited Data, equations 2 and 3.
+
+    decay: of the anchors, for each minibatch
+
+    call(real, fake): scores of real and fake images, float32; returns a scalar, for the discriminator's loss
+    """
+
+    def __init__(self, decay: float = 0.99, **kwargs):
+        super().__init__(**{**kwargs, "dtype": "float32"})
+        self.decay = decay
+        state = {"shape": (), "initializer": "zeros", "trainable": False, "aggregation": "only_first_replica"}
+        self.real, self.fake, self.minibatches = (self.add_weight(name=n, **state) for n in ("real", "fake", "count"))
+        self.built = True
+
+    def call(self, real, fake):
+        decay = tf.minimum(self.decay, self.minibatches / (self.minibatches + 1))
+        self.minibatches.assign_add(1.0)
+        for anchor, scores in ((self.real, real), (self.fake, fake)):
+            mean = in_global_batch(tf.reduce_sum(scores)) / in_global_batch(tf.cast(tf.size(scores), tf.float32))
+            anchor.assign(decay * anchor + (1 - decay) * tf.stop_gradient(mean))
+        return tf.reduce_mean((real - self.fake) ** 2) + tf.reduce_mean((fake - self.real) ** 2)
+
+
+@keras.saving.register_keras_serializable("kerasgan")
 class Noise(keras.layers.Layer):
     """A counted source of random numbers: what comes next depends on its key and on how much was drawn before.
 

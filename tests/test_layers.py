@@ -17,6 +17,7 @@ from kerasgan.layers import (
     GroupNormalization,
     ImagePool,
     LayerNormalization,
+    LeCam,
     Maxout,
     Noise,
     ReflectionPadding2D,
@@ -396,3 +397,41 @@ def test_counts_of_noise_go_on_within_a_condition_on_two_devices():
     assert noise.state.numpy()[1] == 2
     assert len({*first, *second}) == 8
     assert not none.any()
+
+
+def test_scores_are_kept_near_the_means_of_the_other_kind():
+    layer, rng = LeCam(decay=0.6), np.random.default_rng(0)
+    real_anchor = fake_anchor = 0.0
+    for decay in (0.0, 1 / 2, 0.6, 0.6):  # the first anchors are means of one and of two minibatches
+        real, fake = rng.normal(size=(2, 5, 1)).astype(np.float32) + np.float32([[[3]], [[-1]]])
+        real_anchor = decay * real_anchor + (1 - decay) * real.mean()
+        fake_anchor = decay * fake_anchor + (1 - decay) * fake.mean()
+        scores = tf.constant(real), tf.constant(fake)
+        with tf.GradientTape() as tape:
+            tape.watch(scores)
+            penalty = layer(*scores)
+        expected = np.mean((real - fake_anchor) ** 2) + np.mean((fake - real_anchor) ** 2)
+        assert penalty.numpy() == pytest.approx(expected, rel=1e-5)
+        of_real, of_fake = tape.gradient(penalty, scores)  # as of constant anchors
+        np.testing.assert_allclose(of_real, 2 * (real - fake_anchor) / 5, rtol=1e-4)
+        np.testing.assert_allclose(of_fake, 2 * (fake - real_anchor) / 5, rtol=1e-4)
+
+
+def test_two_devices_follow_the_scores_of_both():
+    strategy, real, fake = two_devices(), np.float32([[1], [2], [30], [40]]), np.float32([[-1], [0], [-5], [-6]])
+    with strategy.scope():
+        layer = LeCam()
+
+    @tf.function
+    def penalties():
+        def one():
+            place = 2 * tf.distribute.get_replica_context().replica_id_in_sync_group
+            return layer(*(tf.constant(scores)[place : place + 2] for scores in (real, fake)))
+
+        return strategy.run(one)
+
+    found = strategy.experimental_local_results(penalties())
+    assert layer.real.numpy() == pytest.approx(real.mean())
+    assert layer.fake.numpy() == pytest.approx(fake.mean())
+    alone = LeCam()(tf.constant(real), tf.constant(fake))
+    assert np.mean(found) == pytest.approx(alone.numpy())

@@ -4,7 +4,7 @@ import keras
 import tensorflow as tf
 from keras import layers
 
-from kerasgan.layers import SpectralConv2D, SpectralDense, batch_normalization, halvings
+from kerasgan.layers import LeCam, SpectralConv2D, SpectralDense, batch_normalization, halvings
 from kerasgan.model import LabelledModel
 from kerasgan.models import dcgan
 
@@ -19,6 +19,7 @@ class ProjectionGAN(LabelledModel):
 
     latent_dim: numbers that one image is made from, beside its label
     n_dis: steps of the discriminator for one of the generator (the paper's: 5, for days of training)
+    lecam: weight of a penalty for few images, which the paper does not have (Tseng et al. 2021); 0 for none
     """
 
     paper = "https://arxiv.org/abs/1802.05637"
@@ -37,6 +38,7 @@ class ProjectionGAN(LabelledModel):
         latent_dim: int = 128,
         width: int = 64,
         n_dis: int = 1,
+        lecam: float = 0.0,
         **kwargs,
     ):
         super().__init__(**kwargs)
@@ -46,6 +48,8 @@ class ProjectionGAN(LabelledModel):
         self.batches_per_step = n_dis
         self.generator = generator(image_shape, classes, latent_dim, width)
         self.discriminator = discriminator(image_shape, classes, width)
+        self.lecam = lecam
+        self.anchored = LeCam() if lecam else None
 
     def players(self):
         return {
@@ -59,8 +63,10 @@ class ProjectionGAN(LabelledModel):
             z, _ = self.prior(tf.shape(x)[0])
             fake = self.generator((z, y), training=True)
             with tf.GradientTape() as tape:
-                d_loss = tf.reduce_mean(tf.nn.relu(1 - self.discriminator((x, y), training=True)))
-                d_loss += tf.reduce_mean(tf.nn.relu(1 + self.discriminator((fake, y), training=True)))
+                d_real, d_fake = (self.discriminator((images, y), training=True) for images in (x, fake))
+                d_loss = tf.reduce_mean(tf.nn.relu(1 - d_real)) + tf.reduce_mean(tf.nn.relu(1 + d_fake))
+                if self.lecam:
+                    d_loss += self.lecam * self.anchored(d_real, d_fake)
             self.minimize("discriminator", d_loss, tape)
 
         # max_G  E f(G(z, y), y)

@@ -3,7 +3,9 @@
 import numpy as np
 import pytest
 import tensorflow as tf
-from conftest import CLASSES, SHAPE, losses_of_players, one_batch, small_model
+from conftest import CLASSES, SHAPE, SMALL, losses_of_players, one_batch, small_model
+
+from kerasgan.models import MODELS
 
 
 def constant_score(model, monkeypatch, real, fake):
@@ -35,6 +37,17 @@ def test_the_discriminator_has_a_margin_and_the_generator_has_none(real, fake, d
     assert len(x) == 8
     np.testing.assert_array_equal(seen[0], x[:4])  # fresh images in each of its steps
     np.testing.assert_array_equal(seen[2], x[4:])
+
+
+def test_few_images_may_keep_scores_near_each_other(monkeypatch):
+    model = MODELS["projection_gan"](image_shape=SHAPE, **SMALL["projection_gan"], lecam=0.5)
+    model.compile()
+    batch = one_batch(model, "projection_gan", batch_size=4)
+    constant_score(model, monkeypatch, 1.0, -1.0)
+    found, _ = losses_of_players(model, batch, monkeypatch)
+    # the hinge loss is 0 at both margins, where each score is 2 from the other's anchor
+    assert found["discriminator"] == [pytest.approx(0.5 * (2**2 + 2**2))] * 2
+    assert [model.anchored.real.numpy(), model.anchored.fake.numpy()] == pytest.approx([1, -1])
 
 
 def test_the_score_is_the_features_along_the_direction_of_the_label_and_a_score_of_their_own():

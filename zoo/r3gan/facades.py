@@ -1,7 +1,7 @@
 """Write the photographs of the facades data set as a folder of pictures, which zoo/r3gan/photographs.py can learn from.
 
     python zoo/r3gan/facades.py FACADES
-    python zoo/r3gan/photographs.py --data facades-photographs
+    python zoo/r3gan/photographs.py --data facades_photographs
 
 facades: the folder of the pix2pix data set, whose pictures hold a photograph on the left; all 606 are taken.
 """
@@ -12,7 +12,7 @@ from pathlib import Path
 from kerasgan import data, images
 
 
-def main(facades="facades", output="facades-photographs"):
+def main(facades="facades", output="facades_photographs"):
     folder = Path(output)
     folder.mkdir(parents=True)
     for split in ("train", "val", "test"):
@@ -25,7 +25,7 @@ def main(facades="facades", output="facades-photographs"):
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("facades", help="the folder of the data set")
-    parser.add_argument("output", nargs="?", default="facades-photographs", help="a new folder")
+    parser.add_argument("output", nargs="?", default="facades_photographs", help="a new folder")
     given = parser.parse_args()
     if Path(given.output).exists():
         parser.error(f"{given.output} exists: choose another folder.")
