@@ -45,8 +45,7 @@ class HeldOut:
         if found is None:
             raise UserError("The model does not say what it was trained on: give --data.")
         self.name: str = found
-        only_train = self.name == "digits" or self.name.lower().endswith(".npz")
-        self.split = split or ("train" if only_train else "test")
+        self.split = split or ("train" if self._is_all_to_train_on() else "test")
         self.normal = trained_on.get("normal") if normal is None else normal
         self.reasons: list[str] = []
 
@@ -111,6 +110,13 @@ class HeldOut:
         options |= {name: self.trained_on[name] for name in tasks.options_of(task, {}) if name in self.trained_on}
         batches = self.load(task, **options)
         return [images.to_uint8(side).numpy() for side in batches.first(min(n, batches.examples))]
+
+    def _is_all_to_train_on(self):
+        if self.name == "digits" or self.name.lower().endswith(".npz"):
+            return True
+        from kerasgan.data.sources import holds_split
+
+        return os.path.isdir(expanded(self.name)) and not holds_split(expanded(self.name), "test")
 
     def _check_that_it_is_there(self):
         if self.is_given or is_found_by_name(self.trained_on) or os.path.exists(expanded(self.name)):

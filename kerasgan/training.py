@@ -422,6 +422,9 @@ def _projected(training, ready):
     if "encode" not in training.variant.verbs:
         return None
     held_out = HeldOut(ready.batches.about, ready.batches.image_shape, data_dir=training.data_dir)
+    learnt = "TensorBoard's embedding projector will show images that were learnt."
+    if held_out.split == "train":
+        print(f"{held_out.name} has no test split. {learnt}")
     height, width, channels = held_out.image_shape
     try:
         return data.read(
@@ -433,7 +436,7 @@ def _projected(training, ready):
             ready.batches.about.get("value_ranges"),
         )
     except UserError as error:
-        print(f"{error} TensorBoard's embedding projector will show images that were learnt.")
+        print(f"{error} {learnt}")
         return None
 
 

@@ -174,6 +174,23 @@ def test_data_that_has_nothing_but_images_to_train_on_is_known_by_its_whole_name
 
 
 @pytest.mark.parametrize(
+    ("folders", "split"),
+    [
+        ([], "train"),
+        (["train", "test"], "test"),
+        (["train", "val"], "train"),
+        (["cats", "dogs", "test"], "train"),  # a class
+        (["trainA", "trainB", "testA", "testB"], "test"),
+        (["unpacked/train", "unpacked/test"], "test"),
+    ],
+)
+def test_a_folder_without_a_test_split_is_compared_with_itself(folders, split, tmp_path):
+    for folder in folders:
+        (tmp_path / folder).mkdir(parents=True)
+    assert HeldOut({}, SHAPE, str(tmp_path)).split == split
+
+
+@pytest.mark.parametrize(
     ("arguments", "said"),
     [
         ("nothing", "There is no nothing"),

@@ -315,10 +315,19 @@ def _holds_pictures(root):
     )
 
 
+def holds_split(root: Path, split: str) -> bool:
+    """Return whether a folder of images holds a split, or two domains of it, in folders of their own."""
+    names = {f.name for f in folders_in(_unwrapped(root))}
+    return _is_split(split, names) or f"{split}A" in names
+
+
+def _is_split(split, names):
+    return split in names and (names <= _SPLITS or {"train", "test"} <= names)
+
+
 def _part(root: Path, split: str) -> Path:
     """Return the folder that holds a split. Raises UserError if there is none."""
-    names = {f.name for f in folders_in(root)}
-    if split in names and (names <= _SPLITS or {"train", "test"} <= names):
+    if _is_split(split, {f.name for f in folders_in(root)}):
         _say_what_is_beside(root, _SPLITS)
         return root / split
     if split != "train":
