@@ -4,7 +4,7 @@ Writes a SavedModel with the verbs `classify` (logits) and `features`, whose wei
 with them in float32, so a processor needs to know neither float16 nor bfloat16 to measure with it.
 
 to: folder for the SavedModel
-epochs: times through the data, in each of two rounds
+epochs: times through the data in the first round; the second one is shorter
 backup: folder that keeps training after each epoch: the same command goes on from there
 batch_size: images in a minibatch
 """
@@ -22,26 +22,35 @@ from kerasgan.augment import DiffAugment
 from kerasgan.data import load, tensorflow_dataset
 
 SIDE = 32  # pixels of the images that are learnt
-ROUNDS = ("translation", "translation,cutout")  # what is done to images, beside mirroring them, in each round
-RATE = 0.2  # of SGD, at its height
+CHANGES = "translation,cutout"  # what is done to images in training, beside mirroring them
+ROUNDS = ((1.0, 0.2), (0.4, 0.1))  # of each, how long it is, in epochs asked for, and the rate of SGD at its height
 DECAY = 5e-3  # of kernels, times the rate
 
 
 def network(patches, classes, dtype):
     """Return a model of images of any size, to logits and to the 256 features that they are taken of.
 
+    A ResNet-9 (Page 2018, "How to train your ResNet", part 4) of half its width, behind a layer that whitens.
+
     patches: float32[n, 2, 2, 3], of the images to be learnt
     """
     image = keras.Input((None, None, 3))
     kernel = whitening(patches)
-    x = layers.Conv2D(kernel.shape[-1], 2, use_bias=False, trainable=False, dtype="float32", name="whitening")(image)
+    x = layers.Conv2D(
+        kernel.shape[-1], 2, padding="same", use_bias=False, trainable=False, dtype="float32", name="whitening"
+    )(image)
     x = layers.Activation("relu", dtype=dtype)(x)
-    for width in (48, 128, 256):
+
+    def conv(x, width, pooled):
         x = layers.Conv2D(width, 3, padding="same", use_bias=False, dtype=dtype)(x)
-        x = layers.MaxPooling2D(dtype=dtype)(x)
-        x = layers.ReLU(dtype=dtype)(layers.BatchNormalization(dtype=dtype)(x))
-        y = layers.Conv2D(width, 3, padding="same", use_bias=False, dtype=dtype)(x)
-        x = layers.Add(dtype=dtype)([x, layers.ReLU(dtype=dtype)(layers.BatchNormalization(dtype=dtype)(y))])
+        x = layers.MaxPooling2D(dtype=dtype)(x) if pooled else x
+        return layers.ReLU(dtype=dtype)(layers.BatchNormalization(dtype=dtype)(x))
+
+    for width, residual in ((64, True), (128, False), (256, True)):
+        x = conv(x, width, pooled=True)
+        if residual:
+            y = conv(conv(x, width, pooled=False), width, pooled=False)
+            x = layers.Add(dtype=dtype)([x, y])
     features = layers.GlobalAveragePooling2D(dtype="float32")(x)
     model = keras.Model(image, [layers.Dense(classes, dtype="float32")(features), features])
     model.get_layer("whitening").set_weights([kernel])
@@ -66,10 +75,10 @@ def patches_of(x):
     return np.moveaxis(windows, 3, -1).reshape(-1, 2, 2, 3)
 
 
-def optimizer(steps):
+def optimizer(steps, height):
     """Return SGD whose rate rises for a fifth of the steps, and falls to 0 in the others."""
     rise = steps // 5
-    rate = keras.optimizers.schedules.CosineDecay(0.0, steps - rise, warmup_target=RATE, warmup_steps=rise)
+    rate = keras.optimizers.schedules.CosineDecay(0.0, steps - rise, warmup_target=height, warmup_steps=rise)
     sgd = keras.optimizers.SGD(rate, momentum=0.9, nesterov=True, weight_decay=DECAY)
     sgd.exclude_from_weight_decay(var_names=["gamma", "beta", "bias"])
     return sgd
@@ -78,7 +87,7 @@ def optimizer(steps):
 def main(
     data="cifar10",
     to="kerasgan/metrics/cifar10_classifier",
-    epochs=18,
+    epochs=20,
     batch_size=256,
     data_dir=None,
     backup="runs/cifar10_classifier",
@@ -92,40 +101,44 @@ def main(
 
     learner = network(patches, train.classes, "mixed_bfloat16")
     labels = keras.utils.to_categorical(y, train.classes)
-    for number, changes in enumerate(ROUNDS, 1):
+    lengths = [max(1, round(epochs * share)) for share, _ in ROUNDS]
+    for number, (length, (_, height)) in enumerate(zip(lengths, ROUNDS, strict=True), 1):
         image = keras.Input(train.image_shape)
-        varied = DiffAugment(changes)(layers.RandomFlip("horizontal")(image))
-        model = keras.Model(image, learner(varied)[0])
+        varied = DiffAugment(CHANGES)(layers.RandomFlip("horizontal")(image))
+        model = keras.Model(image, learner(varied)[0])  # a new one, that counts its own epochs
         model.compile(
-            optimizer(epochs * -(-len(x) // batch_size)),
+            optimizer(length * -(-len(x) // batch_size), height),
             keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=0.1),
             metrics=["accuracy"],
         )
         kept = Path(backup) / str(number)
         keeps = keras.callbacks.BackupAndRestore(kept, double_checkpoint=True, delete_checkpoint=False)
-        model.fit(x, labels, batch_size, epochs, verbose=2, callbacks=[keeps])
+        model.fit(x, labels, batch_size, length, verbose=2, callbacks=[keeps])
 
     judge = network(patches, train.classes, "float32")
     judge.set_weights([w.astype(np.float16) for w in learner.get_weights()])
     about = {"variant": "cifar10_classifier", "recipe": "zoo/cifar10_classifier/train.py", "seed": 0}
     about |= {
-        "epochs": epochs * len(ROUNDS),
+        "epochs": sum(lengths),
         "data": train.about,
         "image_shape": list(train.image_shape),
         "versions": kerasgan.versions(),
     }
+    can = verbs(judge)
     if data == "cifar10":
         test = tensorflow_dataset(data, split="test", data_dir=data_dir)
-        logits, _ = judge.predict(images.from_uint8(test.images), batch_size=500, verbose=0)
+        classify, _ = can["classify"]
+        logits = np.concatenate([classify(test.images[i : i + 500]) for i in range(0, len(test.images), 500)])
         about["test_accuracy"] = metrics.accuracy(logits, test.labels)
         print(f"Accuracy on {len(logits):,} test images: {about['test_accuracy']:.4f}")
-    saved_model.write(to, verbs(judge), about)
+    saved_model.write(to, can, about)
 
 
 def verbs(judge):
     """Return what the SavedModel can do with uint8 images of any size, as saved_model.write() takes it.
 
-    Images are judged by what they are at 32x32, as those that were learnt. Features are means over two sizes: at 32x32
+    Images are judged by what they are at 32x32, as those that were learnt, by the mean of the logits of each and of its
+    mirror image. Features are means over two sizes: at 32x32
     they tell what is where, and at the size that images have, how they look from near.
     """
     judge.trainable = False  # so that all weights are in one list
@@ -135,7 +148,8 @@ def verbs(judge):
         return judge.stateless_call([], [tf.cast(w, tf.float32) for w in stored], x, training=False)[0]
 
     def classify(pixels):
-        return outputs(resized(images.from_uint8(pixels), (SIDE, SIDE)))[0]
+        x = resized(images.from_uint8(pixels), (SIDE, SIDE))
+        return (outputs(x)[0] + outputs(x[:, :, ::-1])[0]) / 2
 
     def features(pixels):
         x = images.from_uint8(pixels)
