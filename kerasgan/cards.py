@@ -46,7 +46,7 @@ draws, against the 10,000 test images; ± is the spread over draws. The row of r
 images reach: the floor. Where there are fewer, n says so, and the distance cannot be set beside the others: the fewer,
 the larger. Seconds are those of the model that was evaluated, or else of the recipe, on the cores of the next column.
 How, is said in each variant's own card. `kerasgan card --again` measures all models anew, each as its card says: it
-takes the folder `facades` of the pix2pix data set, and `facades-tiles`, which zoo/srresnet/tiles.py makes of it.
+takes the folder `facades` of the pix2pix data set, and what zoo/srresnet/tiles.py and zoo/fastgan/halves.py make of it.
 """
 COLOUR = "Frechet distance (cifar10_classifier)"
 COLOUR_HEAD = """\

@@ -119,7 +119,7 @@ def test_tiles_are_the_photographs_cut_up(facades, tmp_path):
 
 
 def test_photographs_of_facades_are_their_left_halves(facades, tmp_path):
-    main = runpy.run_path(str(ZOO / "r3gan/facades.py"))["main"]
+    main = runpy.run_path(str(ZOO / "fastgan/halves.py"))["main"]
     (facades / "val").symlink_to(facades / "test")
     main(facades, tmp_path / "photographs")
     photographs, _ = kerasgan.data.side_by_side(facades / "train", (256, 256))

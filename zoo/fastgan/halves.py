@@ -1,7 +1,7 @@
-"""Write the photographs of the facades data set as a folder of pictures, which zoo/r3gan/photographs.py can learn from.
+"""Write the photographs of the facades data set as a folder of pictures, which zoo/fastgan/photographs.py can learn from.
 
-    python zoo/r3gan/facades.py FACADES
-    python zoo/r3gan/photographs.py --data facades_photographs
+    python zoo/fastgan/halves.py FACADES
+    python zoo/fastgan/photographs.py --data facades_photographs
 
 facades: the folder of the pix2pix data set, whose pictures hold a photograph on the left; all 606 are taken.
 """
