@@ -1,4 +1,4 @@
-"""Write the photographs of the facades data set as a folder of pictures, which zoo/fastgan/photographs.py can learn from.
+"""Write the photographs of the facades data set as a folder of pictures, which photographs.py can learn from.
 
     python zoo/fastgan/halves.py FACADES
     python zoo/fastgan/photographs.py --data facades_photographs
