@@ -604,10 +604,12 @@ class GenerativeModel(keras.Model):
         filepath: str | os.PathLike,
         format: str = "tf_saved_model",
         verbose: bool | None = None,
+        half: bool = False,
         **about: Any,
     ) -> None:
         """Write the endpoints as a SavedModel that computes in float32.
 
+        half: store the weights in float16, in half as many bytes
         about: what its kerasgan.json is to say of `data`, `seed`, `seconds` and `command`
 
         Raises UserError for another format, and for other arguments.
@@ -620,8 +622,10 @@ class GenerativeModel(keras.Model):
             )
         if unknown := [name for name in about if name not in ABOUT]:
             raise UserError(f"export() takes no {unknown[0]}{nearest(unknown[0], ABOUT)}; it takes {', '.join(ABOUT)}.")
-        endpoints = self.for_inference().endpoints()
-        saved_model.write(filepath, endpoints, {**self.describe(), **about})
+        model = self.for_inference()
+        endpoints = saved_model.halved(model) if half else model.endpoints()
+        stored = {"weights": "float16"} if half else {}
+        saved_model.write(filepath, endpoints, {**self.describe(), **stored, **about})
         if verbose:
             print(f"{filepath} can {', '.join(endpoints)}.")
 

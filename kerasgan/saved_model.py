@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import random
@@ -45,6 +46,30 @@ def write(
     tf.saved_model.save(module, place, signatures={"serving_default": signatures[main], **signatures})
     record = {**about, "verbs": list(signatures), "main_verb": main}
     (path / "kerasgan.json").write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
+
+
+def halved(model: GenerativeModel) -> dict[str, tuple[Callable, list[tf.TensorSpec]]]:
+    """Return a model's endpoints, which store float32 weights in float16 and compute with them in float32."""
+    import keras
+
+    stored = [tf.Variable(tf.cast(w.value, tf.float16)) if w.dtype == "float32" else w.value for w in model.weights]
+
+    def of_stored(verb):
+        tried, twin = model.twin(), model.twin()  # of its own: a model may keep what was traced for another verb
+        function, inputs = tried.endpoints()[verb]
+        used = {id(v) for v in tf.function(function, input_signature=inputs).get_concrete_function().variables}
+        places = [i for i, w in enumerate(tried.weights) if id(w.value) in used]
+        function, inputs = twin.endpoints()[verb]
+
+        @functools.wraps(function)
+        def call(*arguments):
+            values = [(twin.weights[i], tf.cast(stored[i], twin.weights[i].dtype)) for i in places]
+            with keras.StatelessScope(values):
+                return function(*arguments)
+
+        return call, inputs
+
+    return {verb: of_stored(verb) for verb in model.endpoints()}
 
 
 class _HasVerbs:

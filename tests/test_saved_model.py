@@ -6,6 +6,7 @@ import random
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from conftest import SHAPE, small_model
 
 import kerasgan
@@ -129,3 +130,27 @@ def test_what_a_model_cannot_is_an_attribute_that_it_has_not(verbs):
     assert not hasattr(verbs("gan"), "encode")
     assert copy.copy(verbs("gan")).sample(n=1).shape == (1, *SHAPE)
     assert repr(verbs("cgan").sample_labelled) == "cgan.sample_labelled(labels, seed=...)"
+
+
+@pytest.mark.parametrize("key", ["dcgan", "fastgan", "acgan", "vae", "ddpm"])
+def test_weights_may_be_stored_in_half_as_many_bytes(key, tmp_path):
+    model = small_model(key)
+    for w in model.trainable_weights:
+        w.assign(w + 0.1 * RNG.normal(size=w.shape))  # no zeros, which half precision has as exactly
+    for half in (False, True):
+        model.export(tmp_path / str(half), half=half)
+    whole, halved = (kerasgan.load(tmp_path / str(half)) for half in (False, True))
+    assert halved.about == {**whole.about, "weights": "float16"}
+    for verb in whole.about["verbs"]:
+        ours, its = (loaded._module.signatures[verb].variables for loaded in (halved, whole))
+        assert {w.dtype for w in its if w.dtype.is_floating} == {tf.float32}
+        assert {w.dtype for w in ours if w.dtype.is_floating} == {tf.float16}
+    whole_bytes, half_bytes = (next(tmp_path.glob(f"{half}/variables/*data*")).stat().st_size for half in (False, True))
+    assert 0.4 * whole_bytes < half_bytes < 0.65 * whole_bytes
+    rounded = [(w, w.numpy().astype(np.float16)) for w in model.weights if w.dtype == "float32"]
+    samples = [loaded.sample(n=4, seed=0) for loaded in (whole, halved)]
+    for w, half in rounded:
+        w.assign(half)
+    exactly = LiveModel(model).sample(n=4, seed=0)
+    np.testing.assert_allclose(samples[1].astype(int), exactly.astype(int), atol=1)  # it computes in float32
+    assert np.abs(samples[0].astype(int) - samples[1]).mean() < 2

@@ -53,6 +53,7 @@ def standard(
     projected: Source | None = None,
     held_out: Batches | None = None,
     best: bool = False,
+    half: bool = False,
     **settings: Any,
 ) -> list[keras.callbacks.Callback]:
     """Return all that a run folder is made of, for fit().
@@ -64,6 +65,7 @@ def standard(
     projected: images for TensorBoard's embedding projector, where the model encodes; without, those of `data`
     held_out: data of the same kind that is not trained on, which shows whether a discriminator overfits
     best: export the best checkpoint, by an Evaluation in `more`, and not the last
+    half: export weights in float16, in half as many bytes; what is exported computes in float32 all the same
     settings: what else to keep in run.json; a resumed run replaces it
 
     Raises UserError for a run that exists, or with `resume` for one that does not or had other settings.
@@ -78,7 +80,7 @@ def standard(
         *([Histograms(run)] if histograms else []),
         *more,
         Checkpoints(run, checkpoint_seconds),
-        Export(run, best),
+        Export(run, best, half),
         # Last, because nothing is lost if there is no time for them.
         Projector(run, projected or learnt(data)),
         Film(run),

@@ -136,11 +136,12 @@ class Export(keras.callbacks.Callback):
     """Write the SavedModel when training ends, also when it is stopped; leave it alone if no step was taken.
 
     best: what is written is the checkpoint that Evaluation found to be the best, if there is one, and not the last step
+    half: its weights are stored in float16
     """
 
-    def __init__(self, run: str | os.PathLike, best: bool = False):
+    def __init__(self, run: str | os.PathLike, best: bool = False, half: bool = False):
         super().__init__()
-        self.run, self.best = expanded(run), best
+        self.run, self.best, self.half = expanded(run), best, half
 
     def on_train_end(self, logs=None):
         folder, part = self.run / "saved_model", self.run / "saved_model.part"
@@ -151,7 +152,7 @@ class Export(keras.callbacks.Callback):
         shutil.rmtree(part, ignore_errors=True)
         record = run_folder.read(self.run)
         with model.averaged():
-            model.export(part, **{name: record[name] for name in ABOUT if name in record})
+            model.export(part, half=self.half, **{name: record[name] for name in ABOUT if name in record})
         shutil.rmtree(folder, ignore_errors=True)
         part.rename(folder)
 

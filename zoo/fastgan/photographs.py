@@ -28,7 +28,7 @@ def main(data="photographs", run="runs/fastgan-photographs", epochs=40, resume=F
     chosen = np.random.default_rng(0).permutation(photographs.examples)[:1000]
     real, network = photographs.columns[0][chosen], feature_network("cifar10")
     evaluation = callbacks.Evaluation(run, real, network, every=max(1, epochs // 15), n=len(real))
-    watching = callbacks.standard(run, photographs, resume, more=(evaluation,), best=True)
+    watching = callbacks.standard(run, photographs, resume, more=(evaluation,), best=True, half=True)
     model.fit(photographs, epochs=epochs, callbacks=watching)
 
 

@@ -39,7 +39,7 @@ def main(data="photographs", run="runs/r3gan-photographs", epochs=150, resume=Fa
     chosen = np.random.default_rng(0).permutation(photographs.examples)[:1000]
     real, network = photographs.columns[0][chosen], feature_network("cifar10")
     evaluation = callbacks.Evaluation(run, real, network, every=max(1, epochs // 15), n=len(real))
-    watching = callbacks.standard(run, photographs, resume, more=(evaluation,), best=True)
+    watching = callbacks.standard(run, photographs, resume, more=(evaluation,), best=True, half=True)
     model.fit(photographs, epochs=epochs, callbacks=watching)
 
 
