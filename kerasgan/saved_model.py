@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import json
 import os
 import random
@@ -57,11 +56,12 @@ def halved(model: GenerativeModel) -> dict[str, tuple[Callable, list[tf.TensorSp
     def of_stored(verb):
         tried, twin = model.twin(), model.twin()  # of its own: a model may keep what was traced for another verb
         function, inputs = tried.endpoints()[verb]
-        used = {id(v) for v in tf.function(function, input_signature=inputs).get_concrete_function().variables}
+        traced = tf.function(function, input_signature=inputs, autograph=False).get_concrete_function()
+        used = {id(v) for v in traced.variables}
         places = [i for i, w in enumerate(tried.weights) if id(w.value) in used]
         function, inputs = twin.endpoints()[verb]
 
-        @functools.wraps(function)
+        @tf.autograph.experimental.do_not_convert
         def call(*arguments):
             values = [(twin.weights[i], tf.cast(stored[i], twin.weights[i].dtype)) for i in places]
             with keras.StatelessScope(values):
