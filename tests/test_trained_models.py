@@ -128,7 +128,7 @@ def test_the_manifest_says_what_the_trained_models_are(tmp_path):
     for name, one in trained_models.trained_models().items():
         archive = (tmp_path / f"models/{name}.zip").read_bytes()
         assert (len(archive), hashlib.sha256(archive).hexdigest()) == (one.bytes, one.sha256)
-        assert one.bytes < 5e6  # it is downloaded into memory
+        assert one.bytes < 5.1e6  # it is downloaded into memory
 
 
 def test_every_trained_model_is_in_the_manifest():
