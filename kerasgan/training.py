@@ -385,6 +385,8 @@ def fit(training: Training, ready: Prepared | None = None) -> Prepared:
         training.histograms,
         _projected(training, ready),
         _held_out(training, ready),
+        best=False,
+        half=False,
         settings=training.settings(),
         plan=training.plan(),
         command=shlex.join(["kerasgan", *sys.argv[1:]]),
