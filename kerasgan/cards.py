@@ -230,7 +230,12 @@ def _trained(run, zoo):
 def _shipped(run):
     """Return the kerasgan.json of a run's model as saved_models/ has it."""
     about = run_folder.about_model(run_folder.saved_model(run))
-    return {**about, "data": {**about["data"], "name": _data(about)}}
+    name = _data(about)
+    shipped = {**about, "data": {**about["data"], "name": name}}
+    if "command" in about:
+        recipe = f"zoo/{about['variant']}/{name.replace('/', '_')}.py"
+        shipped["command"] = _anywhere(about["command"], recipe, name)
+    return shipped
 
 
 def _begun(record):

@@ -199,6 +199,7 @@ def test_a_card_is_begun_from_a_run(run_of_gan, small_zoo, capsys):
     assert about["train_seconds"] == round(record["seconds"])
     folder = "saved_models/gan_data.npz"
     assert about["evaluation"]["model"] == folder  # what all have, and not the run
+    assert kerasgan.load(folder).about["command"] == expected["command"]
     assert about["evaluation"]["command"].startswith(f"kerasgan evaluate {folder} -n 20")
     assert (kerasgan.load(folder).sample(n=3, seed=0) == kerasgan.load(run_of_gan).sample(n=3, seed=0)).all()
     assert (small_zoo / "gan/samples.png").read_bytes() == (run_of_gan / "snapshots/00001.png").read_bytes()
