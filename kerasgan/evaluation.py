@@ -113,9 +113,7 @@ def _groups(model, held_out, network, n, draws):
     if network:
         others = None if held_out.split == "train" else held_out.images(n * draws, "train")
         name, real = held_out.distance(network), held_out.images(n)
-        found["samples"] = generation(model, real, others, network, n, draws, name)
-        if held_out.split == "train" and len(real) > 1:
-            found["samples"] += nearness(model.sample(n=len(real), seed=0), real)
+        found["samples"] = generation(model, real, others, network, n, draws, name, held_out.split == "train")
         reasons += unmeasured(len(real), real.shape[1:], name)
         if "sample_labelled" in verbs and network.logits and not _knows_classes(network, model.about):
             known = class_names.shown(network.class_names)
@@ -189,6 +187,7 @@ def generation(
     n: int = SAMPLES,
     draws: int = DRAWS,
     name: str = "Frechet distance",
+    learnt: bool = False,
 ) -> list[Measure]:
     """Return how good and how various samples are: means over `draws` of n samples, each against the same real images.
 
@@ -196,6 +195,7 @@ def generation(
     real: uint8 images that it did not learn from; the first n are compared with
     others: further real images, of which up to `draws` sets of n are measured in the place of samples: the floor
     name: what the Frechet distance is called with these features on this data
+    learnt: whether the real images are those that it learnt from: then the first draw is looked through for copies
 
     What so few or so small images have no measure of is left out: `unmeasured` says what, and why. Raises UserError for
     no images at all.
@@ -205,12 +205,14 @@ def generation(
         raise UserError("There are no images to measure.")
     real = real[:n]
     reference = _Reference(real, network, name)
-    found, seconds = [], []
+    found, seconds, copies = [], [], []
     for seed in range(draws):
         start = time.perf_counter()
         images = model.sample(n=n, seed=seed)
         seconds.append((time.perf_counter() - start) / n * 1000)
         found.append(reference.measured(images))
+        if learnt and n > 1 and seed == 0:
+            copies = nearness(images, real)
     floors = [] if others is None else [others[i * n : (i + 1) * n] for i in range(min(draws, len(others) // n))]
     floors = [reference.measured(images) for images in floors]
     measures = []
@@ -228,7 +230,7 @@ def generation(
     if "sample_labelled" in model.about["verbs"] and network.logits and _knows_classes(network, model.about):
         measures.append(_label_accuracy(model, network, n))
     measures.append(Measure("time for 1,000 samples", _mean(seconds[1:] or seconds), "lower", n, "s"))
-    return measures
+    return measures + copies
 
 
 def nearness(samples: np.ndarray, learnt: np.ndarray) -> list[Measure]:

@@ -10,6 +10,7 @@ import argparse
 import inspect
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from kerasgan.command_line import Parser, answer, natural, positive
@@ -40,6 +41,22 @@ def run(main: Callable[..., None], **defaults: Any) -> None:
         return 0
 
     sys.exit(answer(program, command))
+
+
+def make_folder(main: Callable[..., None]) -> None:
+    """Call the main(source, output) of a script that makes a new folder out of a data set, with what was given.
+
+    Its help is the docstring of main's file. Ends with exit code 2 if the output exists.
+    """
+    source, output = inspect.signature(main).parameters.values()
+    description, formatted = main.__globals__["__doc__"], argparse.RawDescriptionHelpFormatter
+    parser = argparse.ArgumentParser(description=description, formatter_class=formatted)
+    parser.add_argument(source.name, help="the folder of the data set")
+    parser.add_argument(output.name, nargs="?", default=output.default, help="a new folder")
+    given = vars(parser.parse_args())
+    if Path(given[output.name]).exists():
+        parser.error(f"{given[output.name]} exists: choose another folder.")
+    main(**given)
 
 
 def _parser(program, main, defaults):

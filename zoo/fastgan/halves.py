@@ -6,10 +6,9 @@
 facades: the folder of the pix2pix data set, whose pictures hold a photograph on the left; all 606 are taken.
 """
 
-import argparse
 from pathlib import Path
 
-from kerasgan import data, images
+from kerasgan import data, images, recipe
 
 
 def main(facades="facades", output="facades_photographs"):
@@ -23,10 +22,4 @@ def main(facades="facades", output="facades_photographs"):
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("facades", help="the folder of the data set")
-    parser.add_argument("output", nargs="?", default="facades_photographs", help="a new folder")
-    given = parser.parse_args()
-    if Path(given.output).exists():
-        parser.error(f"{given.output} exists: choose another folder.")
-    main(given.facades, given.output)
+    recipe.make_folder(main)
