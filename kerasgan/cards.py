@@ -1,6 +1,8 @@
-"""The zoo's cards: what each variant's card.json and README.md say, and the table and the gallery of all.
+"""The zoo's cards: what each card.json and README.md say, and the table and the gallery of all.
 
-A card is begun from a run, kept up with what its model reaches, and read for the table of all:
+A card is of a variant and of the data that a model of it has learnt from: the first one of a variant lies in
+zoo/VARIANT, each one of further data in zoo/VARIANT/DATA. It is begun from a run, kept up with what its model reaches,
+and read for the table of all:
 
 kerasgan.cards.update(kerasgan.evaluation.Measurement("runs/dcgan-mnist"), Path("zoo"))
 kerasgan.cards.write_table(Path("zoo"))
@@ -12,6 +14,7 @@ import dataclasses
 import io
 import json
 import os
+import re
 import shlex
 import shutil
 from collections.abc import Iterator
@@ -38,14 +41,14 @@ TASK_MEASURES = {  # what stands for a task in the table
 HEAD = f"""\
 # Results
 
-One row for each variant, from its card.json. Written by `kerasgan card`, not by hand.
+One row for each variant and data set, from its card.json. Written by `kerasgan card`, not by hand.
 
 Samples are measured with the MNIST classifier in `kerasgan/metrics`: MNIST-FID is the Frechet distance of its features,
 KID their kernel distance, precision and recall are of 5 neighbours. There are {SAMPLES:,} in each of three
 draws, against the 10,000 test images; ± is the spread over draws. The row of real images is what as many training
 images reach: the floor. Where there are fewer, n says so, and the distance cannot be set beside the others: the fewer,
 the larger. Seconds are those of the model that was evaluated, or else of the recipe, on the cores of the next column.
-How, is said in each variant's own card. `kerasgan card --again` measures all models anew, each as its card says: it
+How, is said in each one's own card. `kerasgan card --again` measures all models anew, each as its card says: it
 takes the folder `facades` of the pix2pix data set, and what zoo/srresnet/tiles.py and zoo/fastgan/halves.py make of it.
 """
 COLOUR = "Frechet distance (cifar10_classifier)"
@@ -67,26 +70,45 @@ TABLES = {  # that list variants and their trained models: files beside the zoo,
 }
 START, END = "<!-- by kerasgan card, from card.json -->", "<!-- end -->"
 GALLERY = """\
-![Samples of every variant](gallery.png)
+![Samples of every model](gallery.png)
 
 Samples, not chosen; of what translates or reconstructs, the source above and what became of it below.
 """
 
 
 def read(zoo: Path) -> list[dict[str, Any]]:
-    """Return what the card.json of each variant says, in the order of the variants, of those that have one.
+    """Return what each card.json says, in the order of the variants, and its `folder` in the zoo.
 
-    Raises UserError if none has.
+    Raises UserError if there is none.
     """
-    files = [zoo / key / "card.json" for key in CLASSES]
-    found = [json.loads(file.read_text(encoding="utf-8")) for file in files if file.is_file()]
+    found = [
+        {**json.loads(file.read_text(encoding="utf-8")), "folder": file.parent.relative_to(zoo).as_posix()}
+        for key in CLASSES
+        for file in (zoo / key / "card.json", *sorted((zoo / key).glob("*/card.json")))
+        if file.is_file()
+    ]
     if not found:
         raise UserError(f"There is no card.json in the folders of {zoo}: call it in a clone, or give its --zoo.")
     return found
 
 
+def folder_of(about: dict[str, Any], zoo: Path) -> Path:
+    """Return where the card of a run or a model is, or will be, when it is begun.
+
+    about: what its run.json or kerasgan.json says
+
+    Raises UserError if that does not say what it has learnt from.
+    """
+    first = zoo / about["variant"]
+    if not (first / "card.json").is_file():
+        return first
+    data = _data(about)
+    is_of_first = json.loads((first / "card.json").read_text(encoding="utf-8"))["data"] == data
+    return first if is_of_first else first / data.replace("/", "_")
+
+
 def check(measurement: Measurement, zoo: Path) -> Path:
-    """Return the card.json of a model's variant, which is there or can be begun; nothing is measured for that.
+    """Return the card.json of a model, which is there or can be begun; nothing is measured for that.
 
     Raises UserError for what `update` would fail at: no zoo, no model, no data to measure it on, no variant of the
     package, a folder that cannot be written, and no card where `begin` cannot begin one.
@@ -99,17 +121,18 @@ def check(measurement: Measurement, zoo: Path) -> Path:
             f"{measurement.model} is one of {key}, which is no variant of the package, so it has no card: put its file "
             "into kerasgan/models/, its line into kerasgan/models/__init__.py, and train it anew."
         )
-    folder = zoo / key if (zoo / key).is_dir() else zoo
+    file = folder_of(about, zoo) / "card.json"
+    folder = next(folder for folder in file.parents if folder.is_dir())
     if not os.access(folder, os.W_OK):
         raise UserError(f"{folder} is write-protected: a card is written there.")
     measurement.held_out()
-    if not (zoo / key / "card.json").is_file():
+    if not file.is_file():
         _check_begin(measurement.model, key, zoo)
-    return zoo / key / "card.json"
+    return file
 
 
 def update(measurement: Measurement, zoo: Path) -> list[Path]:
-    """Measure a model, and keep what it reaches in the card of its variant, which is begun if there is none.
+    """Measure a model, and keep what it reaches in its card, which is begun if there is none.
 
     Returns what was written, the card.json first. Raises UserError as `check` does, before anything is measured, and
     for a model that cannot be measured, before anything is written.
@@ -132,7 +155,7 @@ def update(measurement: Measurement, zoo: Path) -> list[Path]:
 
 
 def begin(run: str | os.PathLike, zoo: Path) -> list[Path]:
-    """Write the card of a variant that has none, from a run, as far as the run knows it; `remaining` says the rest.
+    """Write the card of a run that has none, as far as the run knows it; `remaining` says the rest.
 
     That is card.json, README.md and samples.png, and beside the zoo the model in saved_models/, and a row of it in each
     of TABLES. What exists is left as it is. Returns what was written. Raises UserError where that cannot be.
@@ -141,7 +164,7 @@ def begin(run: str | os.PathLike, zoo: Path) -> list[Path]:
     record = run_folder.read(run)
     key = record["variant"]
     _check_begin(run, key, zoo)
-    folder, trained, written = zoo / key, _trained(run, zoo), []
+    folder, trained, written = folder_of(record, zoo), _trained(run, zoo), []
     about = _begun(record)
     if not trained.exists():
         part = trained.with_name(f"{trained.name}.part")
@@ -150,7 +173,7 @@ def begin(run: str | os.PathLike, zoo: Path) -> list[Path]:
         _write_json(part / "kerasgan.json", _shipped(run))
         part.rename(trained)
         written.append(trained)
-    folder.mkdir(exist_ok=True)
+    folder.mkdir(parents=True, exist_ok=True)
     if not (folder / "samples.png").exists():
         pictures = film.snapshots(run)
         shutil.copyfile(pictures[max(pictures)], folder / "samples.png")
@@ -175,9 +198,9 @@ def begin(run: str | os.PathLike, zoo: Path) -> list[Path]:
     return [folder / "card.json", *written]
 
 
-def remaining(file: Path) -> list[str]:
+def remaining(file: Path, zoo: Path) -> list[str]:
     """Return what a card.json, and what belongs to it, still lacks, a sentence for each."""
-    about, zoo = json.loads(file.read_text(encoding="utf-8")), file.parents[1]
+    about = json.loads(file.read_text(encoding="utf-8"))
     text = file.with_name("README.md").read_text(encoding="utf-8")
     found = [f"{file.with_name('README.md')}: {line}" for line in text.splitlines() if UNWRITTEN in line]
     if not (zoo.parent / about["recipe"]).is_file():
@@ -195,7 +218,7 @@ def _check_begin(run, key, zoo):
     """Raise UserError if the card of a variant cannot be begun from a run."""
     run = expanded(run)
     if not (run / "run.json").is_file():
-        raise UserError(f"{run} is one of {key}, which has no card yet: give the run folder of the model to begin one.")
+        raise UserError(f"{run} is one of {key}, and has no card yet: give the run folder of the model to begin one.")
     if not film.snapshots(run):
         raise UserError(f"{run} has no pictures in its snapshots, one of which begins the card of {key}.")
     for name, head in TABLES.items():
@@ -422,7 +445,7 @@ def _table(cards, distance, more=None):
         time = samples.get("time for 1,000 samples")
         yield _row(
             [
-                f"[{one['variant']}]({one['variant']}/README.md)",
+                f"[{one['variant']}]({one['folder']}/README.md)",
                 one["data"],
                 *_numbers(its, (*names, "label accuracy")),
                 _task(one),
@@ -515,20 +538,21 @@ def _write_row(file, measurement):
 
 
 def _write_gallery(zoo):
-    """Put the rows of all variants into one picture, each with its name; nothing where there are none."""
+    """Put the rows of all cards into one picture, each with its name; nothing where there are none."""
     from matplotlib.figure import Figure
     from PIL import Image
 
-    rows = {key: Image.open(zoo / key / "row.png") for key in CLASSES if (zoo / key / "row.png").is_file()}
+    folders = [one["folder"] for one in read(zoo)]
+    rows = {folder: Image.open(zoo / folder / "row.png") for folder in folders if (zoo / folder / "row.png").is_file()}
     if not rows:
         return
     heights = [row.height for row in rows.values()]
     figure = Figure(figsize=(8.6, sum(heights) / 100 + 0.05 * len(rows)), layout="constrained")
     axes = figure.subplots(len(rows), height_ratios=heights, squeeze=False)[:, 0]
-    for (key, row), ax in zip(rows.items(), axes, strict=True):
+    for (folder, row), ax in zip(rows.items(), axes, strict=True):
         ax.imshow(row, interpolation="nearest")
         ax.set(xticks=[], yticks=[])
-        ax.set_ylabel(key.replace("_", "\n"), rotation=0, ha="right", va="center", fontsize=8)
+        ax.set_ylabel(re.sub("[_/]", "\n", folder), rotation=0, ha="right", va="center", fontsize=8)
         for spine in ax.spines.values():
             spine.set_visible(False)
     drawn, part = io.BytesIO(), zoo / "gallery.part"

@@ -20,11 +20,11 @@ from kerasgan.models import MODELS
 
 ROOT = Path(__file__).parents[1]
 ZOO = ROOT / "zoo"
-every_card = pytest.mark.parametrize("key", [key for key in MODELS if (ZOO / key / "card.json").is_file()])
+every_card = pytest.mark.parametrize("folder", [one["folder"] for one in cards.read(ZOO)])
 
 
-def card(key):
-    return json.loads((ZOO / key / "card.json").read_text())
+def card(folder):
+    return json.loads((ZOO / folder / "card.json").read_text())
 
 
 def script_of(command):
@@ -34,25 +34,27 @@ def script_of(command):
 
 
 @every_card
-def test_a_card_names_its_paper_its_recipe_and_its_picture(key):
-    about = card(key)
+def test_a_card_names_its_paper_its_recipe_and_its_picture(folder):
+    about = card(folder)
+    key, *its_data = folder.split("/")
     assert about["variant"] == key
+    assert its_data in ([], [about["data"]])
     assert about["paper"] == MODELS[key].paper
     assert (ROOT / about["recipe"]).is_file()
     assert about["train_seconds"] > 0
     assert about["cores"] >= 1
     assert {"kerasgan", "keras", "tensorflow", "numpy", "python"} <= set(about["versions"])
-    text = (ZOO / key / "README.md").read_text()
+    text = (ZOO / folder / "README.md").read_text()
     for named in (MODELS[key].paper, about["recipe"], "samples.png"):
         assert named in text
-    assert Image.open(ZOO / key / "samples.png").size > (64, 64)
-    assert (ZOO / key / "samples.png").stat().st_size < 400_000
+    assert Image.open(ZOO / folder / "samples.png").size > (64, 64)
+    assert (ZOO / folder / "samples.png").stat().st_size < 400_000
 
 
 @every_card
-def test_a_measured_number_has_a_command_and_stands_in_the_text(key):
-    about = card(key)
-    text = (ZOO / key / "README.md").read_text()
+def test_a_measured_number_has_a_command_and_stands_in_the_text(folder):
+    about = card(folder)
+    text = (ZOO / folder / "README.md").read_text()
     assert about.get("task") in [None, *(number["what"] for number in about["measured"])]
     for number in about["measured"]:
         assert {"what", "value", "std", "runs", "unit", "command"} <= set(number), number
@@ -68,16 +70,16 @@ def test_a_measured_number_has_a_command_and_stands_in_the_text(key):
 
 
 @every_card
-def test_a_card_is_written_to_its_end(key):
-    assert cards.remaining(ZOO / key / "card.json") == []
+def test_a_card_is_written_to_its_end(folder):
+    assert cards.remaining(ZOO / folder / "card.json", ZOO) == []
 
 
 @every_card
-def test_links_in_a_card_lead_somewhere(key):
-    text = (ZOO / key / "README.md").read_text()
+def test_links_in_a_card_lead_somewhere(folder):
+    text = (ZOO / folder / "README.md").read_text()
     for part in text.split("](")[1:]:
         target = part.partition(")")[0]
-        assert target.startswith(("https://", "http://")) or (ZOO / key / target).exists(), target
+        assert target.startswith(("https://", "http://")) or (ZOO / folder / target).exists(), target
 
 
 def test_the_table_of_the_zoo_says_what_its_cards_say():
@@ -85,12 +87,12 @@ def test_the_table_of_the_zoo_says_what_its_cards_say():
 
 
 @every_card
-def test_the_text_of_a_card_says_what_was_evaluated(key):
-    about = card(key)
+def test_the_text_of_a_card_says_what_was_evaluated(folder):
+    about = card(folder)
     if "evaluation" not in about:
         pytest.skip("not evaluated yet")
-    assert about["evaluation"]["variant"] == key
-    text = (ZOO / key / "README.md").read_text()
+    assert about["evaluation"]["variant"] == about["variant"]
+    text = (ZOO / folder / "README.md").read_text()
     assert text == with_section(text, about["evaluation"]), "call kerasgan card with the model"
 
 
@@ -119,7 +121,7 @@ def small_zoo(made, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     for key in ("vae", "cyclegan"):
         (tmp_path / "zoo" / key).mkdir(parents=True)
-        about = {"variant": key, "data": "mnist", "train_seconds": 70.4, "cores": 1, "versions": {"kerasgan": "9.9"}}
+        about = {"variant": key, "data": "data.npz", "train_seconds": 70.4, "cores": 1, "versions": {"kerasgan": "9.9"}}
         number = {"what": "bound", "value": 9.1, "std": 0.2, "runs": 3, "unit": "nats", "command": "python x.py"}
         published = {"what": "bound", "value": 8.7, "source": "a paper"}
         about |= {"recipe": "x.py", "measured": [number], "published": [published]}
@@ -213,7 +215,7 @@ def test_a_card_is_begun_from_a_run(run_of_gan, small_zoo, capsys):
     assert Path("README.md").read_text().endswith(listed)
     assert "| `gan_data.npz` |" in Path("saved_models/README.md").read_text()
     assert "| [gan](gan/README.md) |" in (small_zoo / "README.md").read_text()
-    remaining = cards.remaining(Path("zoo/gan/card.json"))
+    remaining = cards.remaining(Path("zoo/gan/card.json"), Path("zoo"))
     assert [cards.UNWRITTEN in what for what in remaining] == [True, True, False]  # prose, recipe; the manifest
     for part in (*remaining, folder, "zoo/gan/samples.png", "saved_models/README.md"):
         assert part in said
@@ -223,6 +225,29 @@ def test_a_card_is_begun_from_a_run(run_of_gan, small_zoo, capsys):
     assert main(["card", folder, *arguments[2:]]) == 0  # which it has by now
     assert before == {file: file.read_bytes() for file in before}
     assert "begun" not in capsys.readouterr().out
+
+
+def test_a_variant_has_a_card_for_each_data_set_that_it_has_learnt_from(run_of_gan, small_zoo):
+    """And what the first one says is left as it is."""
+    measured = ["--features", "network.keras", "-n", "20", "--draws", "2"]
+    assert main(["card", str(run_of_gan), *measured]) == 0
+    first = small_zoo / "gan/card.json"
+    about = json.loads(first.read_text())
+    first.write_text(json.dumps({**about, "data": "mnist"}))  # as if it had learnt from that
+    before = first.read_bytes()
+    assert main(["card", str(run_of_gan), *measured]) == 0
+    assert first.read_bytes() == before
+    second = json.loads((small_zoo / "gan/data.npz/card.json").read_text())
+    assert second["data"] == "data.npz"
+    assert second["evaluation"]["model"] == "saved_models/gan_data.npz"
+    assert (small_zoo / "gan/data.npz/samples.png").is_file()
+    text = (small_zoo / "README.md").read_text()
+    assert text.index("[gan](gan/README.md) | mnist |") < text.index("[gan](gan/data.npz/README.md) | data.npz |")
+    tall = Image.open(small_zoo / "gallery.png").height
+    (small_zoo / "gan/data.npz/row.png").unlink()
+    cards.write_table(small_zoo)
+    assert Image.open(small_zoo / "gallery.png").height < tall
+    assert [one.model for one in cards.measurements(small_zoo)] == ["saved_models/gan_data.npz"] * 2
 
 
 @pytest.mark.parametrize("words", ["-n many", "-n", "--seed 3"])
@@ -268,7 +293,7 @@ def test_mistakes_are_said_before_anything_is_measured(run_of_gan, small_zoo, ca
     small_model("gan").export("without_run", data={"name": "data.npz"})
     for arguments, said in [
         (["alone"], "is one of Mine, which is no variant of the package"),
-        (["without_run"], "is one of gan, which has no card yet: give the run folder"),
+        (["without_run"], "is one of gan, and has no card yet: give the run folder"),
         (["unsaid"], "does not say what it was trained on"),
         (["vae_small", "nothing"], "There is no nothing"),
         ([str(run_of_gan), "--zoo", "nowhere"], "There is no card.json in the folders of nowhere"),
@@ -288,7 +313,7 @@ def test_mistakes_with_cards(small_zoo, capsys):
     small_model("gan").export("gan_small")
     for arguments, said in [
         (["--zoo", "nowhere"], "There is no card.json in the folders of nowhere"),
-        (["gan_small", "--data", "data.npz", "--features", "network.keras"], "is one of gan, which has no card yet"),
+        (["gan_small", "--data", "data.npz", "--features", "network.keras"], "is one of gan, and has no card yet"),
         (["nothing"], "There is no nothing"),
     ]:
         assert main(["card", *arguments]) == 2

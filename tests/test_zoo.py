@@ -358,7 +358,7 @@ def test_a_mistake_in_what_a_recipe_is_given_is_one_line(recipe, arguments, said
 
 def test_the_commands_that_trained_the_models_are_those_of_their_recipes(monkeypatch):
     """Each command in a card, and in the list of trained models, gives its recipe options that it has."""
-    cards = [json.loads(file.read_text())["command"] for file in ZOO.glob("*/card.json")]
+    cards = [json.loads(file.read_text())["command"] for file in ZOO.rglob("card.json")]
     listed = re.findall(r"`python (zoo/\S+[^`]*)`", (ZOO.parent / "saved_models/README.md").read_text())
     assert cards
     assert len(cards) <= len(listed)

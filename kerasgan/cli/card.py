@@ -1,4 +1,4 @@
-"""kerasgan card: the zoo's results, from one card for each variant."""
+"""kerasgan card: the zoo's results, from the cards of all models."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ def add_options(command) -> None:
     evaluate.add_options(command)
     command.set_defaults(command=card)
     command.description = (
-        "Measure trained models, keep the numbers in the card.json of their variants, and write the table and the "
-        "gallery of all cards. A run of a variant that has no card yet begins one."
+        "Measure trained models, keep the numbers in their card.json, and write the table and the gallery of all "
+        "cards. A run of a variant or of data that has no card yet begins one."
     )
     model = next(action for action in command._actions if action.dest == "model")
     model.dest, model.nargs, model.metavar = "models", "*", "RUN_OR_SAVED_MODEL"
@@ -38,7 +38,7 @@ def card(options: argparse.Namespace) -> int:
         print(f"{file} says what {measurement.model} reaches.")
         if begun:
             print(f"It was begun from {measurement.model}, with {', '.join(map(str, more))}.")
-        for what in cards.remaining(file):
+        for what in cards.remaining(file, zoo):
             print(what)
     print(f"{cards.write_table(zoo)} is written.")
     return 0
