@@ -1,8 +1,9 @@
-"""Latents that a user names: samples by number, pictures, images of the data, and exemplars of a label."""
+"""Latents that a user names: samples by number, pictures, images of the data, exemplars of a label or of a name."""
 
 from __future__ import annotations
 
 import dataclasses
+import fnmatch
 import functools
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 NUMBERED = 100_000  # samples
 LONGEST = 30  # letters in the name of a point
-CANDIDATES = 1000  # samples among which a classifier looks for exemplars
+CANDIDATES = 1000  # samples among which exemplars are looked for
 
 
 @dataclasses.dataclass(frozen=True)
@@ -37,9 +38,10 @@ class Point:
 def point(named: str | int | np.ndarray | Point) -> Point:
     """Return what a user means by one latent.
 
-    named: the number of a sample; or text: a number, `image:17`, `label:cat`, a picture's file or a folder of them, or
-        several of these with commas, whose mean is taken; or an array: of uint8 images [height, width, channel] or
-        [n, height, width, channel] to be encoded, or of latents [latent_dim] or [n, latent_dim]
+    named: the number of a sample; or text: a number, `image:17`, `label:cat`, `name:*cat*` (samples whose nearest
+        training picture has such a file name), a picture's file or a folder of them, or several of these with commas,
+        whose mean is taken; or an array: of uint8 images [height, width, channel] or [n, height, width, channel] to be
+        encoded, or of latents [latent_dim] or [n, latent_dim]
 
     Raises UserError for anything else.
     """
@@ -59,11 +61,14 @@ def point(named: str | int | np.ndarray | Point) -> Point:
         elif kind == "label" and value:
             value = value.strip('"')
             names, parts = [*names, f"label {value}"], [*parts, ("label", value)]
+        elif kind == "name" and value:
+            names, parts = [*names, value], [*parts, ("name", value)]
         elif not colon and expanded(part).exists():
             names, parts = [*names, Path(part).stem], [*parts, ("path", part)]
         else:
             raise UserError(
-                f"There is no {part}: give a sample's number below {NUMBERED}, a picture, image:NUMBER or label:LABEL."
+                f"There is no {part}: give a sample's number below {NUMBERED}, a picture, image:NUMBER, label:LABEL or "
+                "name:PATTERN."
             )
     kinds = {kind for kind, _ in parts}
     if len(parts) > 1 and kinds in ({"sample"}, {"image"}):
@@ -80,7 +85,7 @@ def _parts(text):
     if expanded(text).exists():
         return [text]
     parts = class_names.split(text)
-    latents = [p.isdecimal() or p.startswith(("image:", "label:")) or expanded(p).exists() for p in parts]
+    latents = [p.isdecimal() or p.startswith(("image:", "label:", "name:")) or expanded(p).exists() for p in parts]
     return parts if all(latents) or not text.startswith("label:") else [text]
 
 
@@ -113,6 +118,8 @@ def check(points: list[Point], about: dict[str, Any]) -> None:
     for kind, value in (part for one in points for part in one.parts):
         if kind == "sample" and "sample" not in verbs:
             raise UserError(f"{name} draws no samples, so that there is none of number {value}: give a picture.")
+        if kind == "name" and "sample" not in verbs:
+            raise UserError(f"{name} draws no samples, of which {value} could name some: give a picture.")
         if kind in ("path", "image", "pixels") and "encode" not in verbs:
             what = value if isinstance(value, str | int) else "pictures"
             raise UserError(f"{name} has no encoder that tells the latents of {what}: give samples by number.")
@@ -124,7 +131,7 @@ class Latents:
     """Where the latents of points come from: a model, its data, and a classifier where it takes one.
 
     seed: of the samples
-    exemplars: how many latents stand for a label
+    exemplars: how many latents stand for a label, or for a name
     data, data_dir, split: where images and labels are looked for; by default in what the model was trained on
     features: the classifier that tells the label of samples, as in kerasgan.metrics.feature_network
     """
@@ -230,9 +237,24 @@ class Latents:
         surest = metrics.probabilities(logits)[of_label, number].argsort(kind="stable")[::-1]
         return latents[of_label[surest[: self.count]]]
 
-    def _check_enough(self, found, label, among):
+    def _of_name(self, pattern):
+        """Return the latents of the samples that are nearest to training pictures whose file names match."""
+        from kerasgan import latent, metrics
+        from kerasgan.data.sources import pictures
+
+        files = pictures(self.held_out.name)
+        if not (matching := [fnmatch.fnmatchcase(file.name, pattern) for file in files]).count(True):
+            raise UserError(f"No picture in {self.held_out.name} is named {pattern}: the first is {files[0].name}.")
+        latents = latent.prior(CANDIDATES, self.decode.latent_dim, self.seed)
+        learnt = self.held_out.load("images", "train").columns[0]
+        nearest = metrics.nearest_images(self.decode(latents), learnt)
+        found = [i for i in nearest.distances[:, 0].argsort(kind="stable") if matching[nearest.indices[i, 0]]]
+        self._check_enough(found, pattern, f"{CANDIDATES:,} samples", "near pictures named")
+        return latents[found[: self.count]]
+
+    def _check_enough(self, found, label, among, what="labelled"):
         if len(found) < self.count:
             raise UserError(
-                f"Of the {among}, {len(found)} are labelled {label}, and {self.count} are to be averaged: "
+                f"Of the {among}, {len(found)} are {what} {label}, and {self.count} are to be averaged: "
                 "ask for fewer --exemplars."
             )

@@ -175,6 +175,26 @@ def test_exemplars_of_a_label_are_samples_that_a_classifier_is_surest_of(folder,
     np.testing.assert_array_equal(tables[0]["cells"][0], expected)
 
 
+def test_exemplars_of_a_name_are_the_samples_nearest_to_pictures_of_it(folder, tables, capsys):
+    """Two pictures are samples themselves, and all others far away."""
+    gan = kerasgan.load(folder / "gan")
+    samples = gan.sample(n=10, seed=0)
+    for name, picture in {"a_cat": samples[7], "b_dog": samples[4], "c_cat": 255 - samples[7]}.items():
+        (folder / "named" / name[0]).mkdir(parents=True, exist_ok=True)
+        Image.fromarray(picture[..., 0]).save(folder / "named" / name[0] / f"{name}.png")
+    arguments = [folder / "gan", "interpolate", "--data", folder / "named", "--steps", "2", "--exemplars", "1"]
+    run(*arguments, "name:*cat*", "name:*dog.png")
+    np.testing.assert_array_equal(tables[0]["cells"][0], samples[[7, 4]])
+    arguments.append("--overwrite")
+    for pattern, said in (("name:*cow*", "No picture in"), ("name:", "there is no name:")):
+        assert said in refused(capsys, *arguments, pattern, "3")
+    assert "are near pictures named c_*" in refused(capsys, *arguments, "name:c_*", "3")
+    given = [*arguments, "--data", folder / "data.npz", "name:*", "3"]
+    assert "is no folder, so its images have no files with names" in refused(capsys, *given)
+    said = refused(capsys, folder / "autoencoder", "interpolate", "name:*cat*", "image:1")
+    assert "draws no samples, of which *cat* could name some" in said
+
+
 def test_pictures_and_images_of_the_data_are_encoded_and_fitted(folder, tables, capsys):
     Image.fromarray(np.full((30, 40), 200, np.uint8)).save("wide.png")
     run(folder / "autoencoder", "interpolate", "wide.png", "image:4", "--steps", "2")

@@ -13,7 +13,8 @@ from kerasgan.errors import UserError, one_line
 
 POINT = (
     "a sample by its number in the grid of `kerasgan generate` (0 is the first); and for models that encode, a picture "
-    "or a folder of them, or image:17 of the data; or label:7, some --exemplars of it. Several with commas are averaged"
+    "or a folder of them, or image:17 of the data; or label:7, some --exemplars of it; or name:*cat*, some samples whose "
+    "nearest training picture has such a file name. Several with commas are averaged"
 )
 WHERE = ("seed", "exemplars", "data", "data_dir", "split", "features")  # options that say where points are looked for
 
@@ -267,8 +268,8 @@ def _add_where(command):
     """Add what says where latents come from."""
     command.add_argument("--seed", type=natural, default=0, help="of the samples")
     command.add_argument("--label", help="the class that is made throughout, for models that take labels (the first)")
-    command.add_argument("--exemplars", type=positive, default=3, help="how many latents stand for a label")
-    command.add_argument("--data", help="where image: and label: look (what the model was trained on)")
+    command.add_argument("--exemplars", type=positive, default=3, help="how many latents stand for a label or a name")
+    command.add_argument("--data", help="where image:, label: and name: look (what the model was trained on)")
     command.add_argument("--data-dir", help="where tensorflow-datasets keeps its data")
     command.add_argument("--split", help="of the data (test; train for digits and .npz files, which have no other)")
     command.add_argument("--features", help=f"for label: of a model without encoder: {FEATURES_HELP}")

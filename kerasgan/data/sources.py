@@ -142,8 +142,7 @@ def folder(
     value_ranges: what becomes 0 to 255 where pixels have more than 8 bits, as `about` says of other images; by
         default what holds the values of all pictures here (see `kerasgan.data.values`)
     """
-    root = _unwrapped(_part(_unwrapped(_existing(path)), split))
-    found = survey(root)
+    root, found = _surveyed(path, split)
     files, value_ranges = found.files, _ranges([found], value_ranges)
     of_files = [file.relative_to(root).parts[0] if file.parent != root else None for file in files]
     names = class_names.in_order({name for name in of_files if name is not None})
@@ -154,6 +153,20 @@ def folder(
         about["class_names"] = names
     images = ImageFiles(files, image_size, channels or found.channels, value_ranges=value_ranges).cached()
     return Source(images, labels, len(names) or None, about)
+
+
+def pictures(path: str | os.PathLike, split: str = "train") -> list[Path]:
+    """Return the files that `folder` reads, in the order of its images. Raises UserError if it is no folder."""
+    if not expanded(path).is_dir():
+        raise UserError(f"{path} is no folder, so its images have no files with names.")
+    _, found = _surveyed(path, split)
+    return found.files
+
+
+def _surveyed(path, split):
+    """Return the folder below `path` that holds the images of a split, and what they are."""
+    root = _unwrapped(_part(_unwrapped(_existing(path)), split))
+    return root, survey(root)
 
 
 def two_domains(
