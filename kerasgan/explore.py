@@ -6,9 +6,10 @@ picture.save("path.png")
 picture.arrays["images"]  # uint8 [way, picture, height, width, channel]
 
 A point of latent space is named as `points.point` says: the number of a sample, "image:17", "label:cat", "name:*cat*",
-the file of a picture, an array of images, or latents. Where points are looked for (`seed`, `exemplars`, `data`, `data_dir`, `split`,
-`features`) is said by keyword, as `points.Latents` has them. `label` is what is made throughout, for models that take
-labels. Each function raises UserError for a model that cannot do it, and for points that there are not.
+the file of a picture, an array of images, or latents. Where points are looked for (`seed`, `exemplars`, `data`,
+`data_dir`, `split`, `features`) is said by keyword, as `points.Latents` has them. `label` is what is made throughout,
+for models that take labels. Each function raises UserError for a model that cannot do it, and for points that there are
+not.
 """
 
 from __future__ import annotations

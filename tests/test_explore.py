@@ -191,7 +191,7 @@ def test_exemplars_of_a_name_are_the_samples_nearest_to_pictures_of_it(folder, t
     assert "are near pictures named c_*" in refused(capsys, *arguments, "name:c_*", "3")
     given = [*arguments, "--data", folder / "data.npz", "name:*", "3"]
     assert "is no folder, so its images have no files with names" in refused(capsys, *given)
-    said = refused(capsys, folder / "autoencoder", "interpolate", "name:*cat*", "image:1")
+    said = refused(capsys, folder / "autoencoder", "interpolate", "name:*cat*", "image:1", "--overwrite")
     assert "draws no samples, of which *cat* could name some" in said
 
 

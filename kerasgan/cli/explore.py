@@ -13,7 +13,7 @@ from kerasgan.errors import UserError, one_line
 
 POINT = (
     "a sample by its number in the grid of `kerasgan generate` (0 is the first); and for models that encode, a picture "
-    "or a folder of them, or image:17 of the data; or label:7, some --exemplars of it; or name:*cat*, some samples whose "
+    "or a folder of them, or image:17 of the data; or label:7, some --exemplars of it; or name:*cat*, samples whose "
     "nearest training picture has such a file name. Several with commas are averaged"
 )
 WHERE = ("seed", "exemplars", "data", "data_dir", "split", "features")  # options that say where points are looked for
