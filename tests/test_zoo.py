@@ -107,6 +107,24 @@ def test_photographs_recipes(key, examples, tmp_path, steps_taken_eagerly):
     assert kerasgan.load(tmp_path / "run").sample(n=2, seed=0).shape == (2, 64, 64, 3)
 
 
+def test_a_hundred_photographs_are_learnt_with_augmentation_and_without(tmp_path, monkeypatch, capsys):
+    pictures = np.random.default_rng(0).integers(0, 256, (112, 32, 32, 3), np.uint8)
+    np.savez(tmp_path / "pictures.npz", images=pictures)
+    command = f"hundred.py --data {tmp_path}/pictures.npz --run {tmp_path}/run --seeds 1 --seconds 0 --every 1"
+    monkeypatch.setattr("sys.argv", command.split())
+    main = runpy.run_path(str(ZOO / "dcgan/hundred.py"))["main"]
+    main()
+    results = json.loads((tmp_path / "run/results.json").read_text())
+    assert [len(found) for found in results.values()] == [1, 1]  # the first comparison is the last
+    table = capsys.readouterr().out
+    for found in results.values():
+        assert f"| {found[-1]:.1f} ± 0.0 | {min(found):.1f} ± 0.0 |" in table
+
+    monkeypatch.delattr(kerasgan.models.DCGAN, "train_step")  # what there is, is not made again
+    main()
+    assert json.loads((tmp_path / "run/results.json").read_text()) == results
+
+
 def test_tiles_are_the_photographs_cut_up(facades, tmp_path):
     main = runpy.run_path(str(ZOO / "srresnet/tiles.py"))["main"]
     main(facades, tmp_path / "tiles")
