@@ -208,6 +208,9 @@ def test_samples_are_measured_while_training(tmp_path, capsys):
     assert (run / "best/checkpoint").is_file()
 
 
+of_one_run = pytest.mark.xdist_group("conditional")  # which one process trains, for all of these
+
+
 @pytest.fixture(scope="module")
 def conditional(tmp_path_factory):
     folder = tmp_path_factory.mktemp("cgan")
@@ -217,6 +220,7 @@ def conditional(tmp_path_factory):
     return folder / "run"
 
 
+@of_one_run
 def test_generate_writes_a_grid_a_folder_or_an_npz(conditional, tmp_path):
     assert main(["generate", str(conditional), "-n", "5", "-o", "grid.png"]) == 0
     assert main(["generate", str(conditional), "-n", "5", "-o", "samples.npz"]) == 0
@@ -233,6 +237,7 @@ def test_generate_writes_a_grid_a_folder_or_an_npz(conditional, tmp_path):
     np.testing.assert_array_equal(grid[2:10, 2:10], file["images"][0, ..., 0])
 
 
+@of_one_run
 def test_same_seed_same_bytes(conditional, tmp_path):
     for name, seed in (("a", 3), ("b", 3), ("c", 4)):
         arguments = ["generate", str(conditional), "-n", "20", "--seed", str(seed), "-o", f"{name}.png"]
@@ -241,11 +246,13 @@ def test_same_seed_same_bytes(conditional, tmp_path):
     assert a == b != c
 
 
+@of_one_run
 def test_generate_takes_labels(conditional):
     assert main(["generate", str(conditional), "-n", "7", "--labels", "3,1", "-o", "x.npz"]) == 0
     assert np.load("x.npz")["labels"].tolist() == [3, 1, 3, 1, 3, 1, 3]
 
 
+@of_one_run
 def test_generate_overwrites_nothing_unless_told_to(conditional, tmp_path, capsys):
     (tmp_path / "mine.png").write_text("mine")
     assert main(["generate", str(conditional), "-o", "mine.png"]) == 2
@@ -340,6 +347,7 @@ def test_what_samples_nothing_is_not_measured_while_training(tmp_path, monkeypat
     assert not (tmp_path / "runs").exists()
 
 
+@of_one_run
 def test_mistakes_with_a_trained_model(conditional, capsys):
     for arguments, said in [
         (["generate", conditional, "--labels", "3,10"], "cgan knows no class 10: it has 0, 1, 2, 3, 4, 5, 6, 7, 8, 9."),

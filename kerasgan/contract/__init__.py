@@ -48,5 +48,6 @@ def check(key: str, words: str = "", **settings: Any) -> bool:
     os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
     promises = report.Report(key, name, words)
     options = ["--noconftest", "-c", os.devnull, "-p", "no:cacheprovider", "--tb", "short", "-W", "ignore"]
+    options += ["-p", "no:unraisableexception"]  # which looks through all of memory at the end, for warnings
     pytest.main([str(PROMISES), *options], plugins=[promises])
     return promises.all_hold()
