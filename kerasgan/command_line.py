@@ -10,7 +10,7 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from kerasgan.errors import UserError, nearest, one_line
 
@@ -94,6 +94,21 @@ def _stopped_at_once(program):
         for s in replaced:
             signal.signal(s, usual[s])
         os.close(errors)
+
+
+@contextlib.contextmanager
+def quiet() -> Iterator[None]:
+    """Send to nowhere what C++ libraries, and loggers, print on standard error; what they raise is raised."""
+    sys.stderr.flush()
+    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    try:
+        yield
+    finally:
+        sys.stderr.flush()
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)
 
 
 class Parser(argparse.ArgumentParser):

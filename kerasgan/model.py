@@ -16,7 +16,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from kerasgan import images, own_classes, progress, saved_model
+from kerasgan import exports, images, own_classes, progress, saved_model
 from kerasgan.augment import ADA, augmentation, in_front, signs_of
 from kerasgan.data import given
 from kerasgan.data.batches import Batches
@@ -605,29 +605,40 @@ class GenerativeModel(keras.Model):
         format: str = "tf_saved_model",
         verbose: bool | None = None,
         half: bool = False,
+        verb: str | None = None,
         **about: Any,
-    ) -> None:
-        """Write the endpoints as a SavedModel that computes in float32.
+    ) -> dict[str, str]:
+        """Write the endpoints as a SavedModel that computes in float32, or as files for another runtime.
 
+        format: tf_saved_model; onnx or litert, as kerasgan.exports.write() does
         half: store the weights in float16, in half as many bytes
+        verb: the only one that onnx or litert are to hold
         about: what its kerasgan.json is to say of `data`, `seed`, `seconds` and `command`
 
-        Raises UserError for another format, and for other arguments.
+        Returns {verb: why the format cannot hold it}. Raises UserError for another format, and for other arguments.
         """
-        if format != "tf_saved_model":
+        formats = ("tf_saved_model", *exports.FORMATS)
+        if format not in formats:
             network = next(layer.name for layer in self.layers if isinstance(layer, keras.Model))
             raise UserError(
-                f"{type(self).__name__} is exported as a tf_saved_model, not as {format}: export its networks, "
+                f"{type(self).__name__} is exported as {', '.join(formats)}, not as {format}: export its networks, "
                 f'as with model.get_layer("{network}").export("{network}.{format}", format="{format}").'
             )
         if unknown := [name for name in about if name not in ABOUT]:
             raise UserError(f"export() takes no {unknown[0]}{nearest(unknown[0], ABOUT)}; it takes {', '.join(ABOUT)}.")
         model = self.for_inference()
+        if format in exports.FORMATS:
+            live = saved_model.LiveModel(model)
+            live.about |= {**self.describe(), **about}
+            return exports.write(live, filepath, format, verb, half, verbose)
+        if verb is not None:
+            raise UserError("A tf_saved_model holds all that a model can do: leave out verb.")
         endpoints = saved_model.halved(model) if half else model.endpoints()
         stored = {"weights": "float16"} if half else {}
         saved_model.write(filepath, endpoints, {**self.describe(), **stored, **about})
         if verbose:
             print(f"{filepath} can {', '.join(endpoints)}.")
+        return {}
 
     def save(self, filepath, *args, **kwargs):
         """Save as keras.Model.save() does, as a .keras file. Raises UserError for the older .h5, which holds less."""

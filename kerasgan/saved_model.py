@@ -73,7 +73,10 @@ def halved(model: GenerativeModel) -> dict[str, tuple[Callable, list[tf.TensorSp
 
 
 class _HasVerbs:
-    """What a model can do, as methods from arrays to arrays: `about`, inputs() and _function() say what that is."""
+    """What a model can do, as methods from arrays to arrays: `about`, inputs() and _function() say what that is.
+
+    `trackable` holds its variables.
+    """
 
     def __getattr__(self, verb):
         about = vars(self).get("about", {"variant": "", "verbs": []})  # copies are looked at before they have theirs
@@ -81,6 +84,19 @@ class _HasVerbs:
         if verb not in verbs:
             raise AttributeError(f"{about['variant']} can {', '.join(verbs)}, not {verb}{nearest(verb, verbs)}.")
         return Verb(verb, about, self.inputs(verb), self._function(verb))
+
+    def export(
+        self,
+        path: str | os.PathLike,
+        format: str,
+        verb: str | None = None,
+        half: bool = False,
+        verbose: bool | None = None,
+    ) -> dict[str, str]:
+        """Write the verbs for another runtime, as kerasgan.exports.write() does: format="onnx" or "litert"."""
+        from kerasgan import exports
+
+        return exports.write(self, path, format, verb, half, verbose)
 
 
 class LoadedModel(_HasVerbs):
@@ -93,7 +109,7 @@ class LoadedModel(_HasVerbs):
     def __init__(self, path: Path):
         self.about: dict[str, Any] = run_folder.about_model(path)
         try:
-            self._module = tf.saved_model.load(for_tensorflow(path))
+            self.trackable = tf.saved_model.load(for_tensorflow(path))
         except (OSError, ValueError, tf.errors.OpError) as error:
             raise UserError(f"{path} cannot be loaded: {str(error).splitlines()[0]}") from None
 
@@ -109,10 +125,10 @@ class LoadedModel(_HasVerbs):
 
     def inputs(self, verb: str) -> dict[str, tf.TensorSpec]:
         """Return what a verb takes."""
-        return self._module.signatures[verb].structured_input_signature[1]
+        return self.trackable.signatures[verb].structured_input_signature[1]
 
     def _function(self, verb):
-        signature = self._module.signatures[verb]
+        signature = self.trackable.signatures[verb]
 
         def function(**inputs):
             (output,) = signature(**inputs).values()
@@ -125,6 +141,7 @@ class LiveModel(_HasVerbs):
     """A model in memory with the verbs that its SavedModel would have: what measures one, measures the other."""
 
     def __init__(self, model: GenerativeModel):
+        self.trackable = model
         self.about = {**model.describe(), "verbs": list(model.endpoints())}
         self._functions = {
             verb: (tf.function(function, input_signature=inputs), inputs)
@@ -157,7 +174,7 @@ class Verb:
         self, verb: str, about: dict[str, Any], inputs: dict[str, tf.TensorSpec], function: Callable[..., tf.Tensor]
     ):
         known = [name for name in ORDER if name in inputs]
-        self.name, self.about, self._function = verb, about, function
+        self.name, self.about, self.function = verb, about, function
         self.inputs = {name: inputs[name] for name in [*known, *(set(inputs) - set(known))]}
 
     def __repr__(self):
@@ -171,7 +188,7 @@ class Verb:
         if len(set(lengths.values())) > 1:
             found = " and ".join(f"{n} {name}" for name, n in lengths.items())
             raise UserError(f"{self} takes as many of each; here are {found}.")
-        return self._function(**tensors).numpy()
+        return self.function(**tensors).numpy()
 
     def _by_name(self, arguments, named):
         """Return all inputs by name. Raises UserError for one that is missing, given twice, or not to be had."""

@@ -142,7 +142,7 @@ def test_weights_may_be_stored_in_half_as_many_bytes(key, tmp_path):
     whole, halved = (kerasgan.load(tmp_path / str(half)) for half in (False, True))
     assert halved.about == {**whole.about, "weights": "float16"}
     for verb in whole.about["verbs"]:
-        ours, its = (loaded._module.signatures[verb].variables for loaded in (halved, whole))
+        ours, its = (loaded.trackable.signatures[verb].variables for loaded in (halved, whole))
         assert {w.dtype for w in its if w.dtype.is_floating} == {tf.float32}
         assert {w.dtype for w in ours if w.dtype.is_floating} == {tf.float16}
     whole_bytes, half_bytes = (next(tmp_path.glob(f"{half}/variables/*data*")).stat().st_size for half in (False, True))

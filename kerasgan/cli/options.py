@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import os
 import re
-import sys
 from typing import Any
 
 from kerasgan import class_names
-from kerasgan.command_line import positive
+from kerasgan.command_line import positive, quiet
 from kerasgan.errors import UserError
 
 FEATURES_HELP = (
@@ -44,13 +42,6 @@ def size(text):
 
 def tensorflow():
     """Import TensorFlow without the notes that it prints before its own log level counts."""
-    sys.stderr.flush()
-    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, 2)
-    try:
+    with quiet():
         import tensorflow
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)
-        os.close(nowhere)
     return tensorflow

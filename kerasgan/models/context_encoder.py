@@ -114,7 +114,7 @@ class ContextEncoder(GenerativeModel):
     def endpoints(self):
         image = self.uint8_images()
         return {
-            "translate": (lambda x: self.sample_uint8(images.from_uint8(x)), [image]),
+            "translate": (lambda x: images.to_uint8(self(images.from_uint8(x))), [image]),
             "degrade": (lambda x: images.to_uint8(self.blanked(images.from_uint8(x))), [image]),
         }
 

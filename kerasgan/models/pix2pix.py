@@ -92,7 +92,7 @@ class Pix2Pix(GenerativeModel):
 
     def endpoints(self):
         image = self.uint8_images()
-        return {"translate": (lambda x: self.sample_uint8(images.from_uint8(x)), [image])}
+        return {"translate": (lambda x: images.to_uint8(self(images.from_uint8(x))), [image])}
 
 
 @keras.saving.register_keras_serializable("kerasgan")
