@@ -10,6 +10,7 @@ import os
 import sys
 import tempfile
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -97,34 +98,43 @@ def _cached(model: TrainedModel) -> Path:
 
 def _downloaded(model: TrainedModel) -> bytes:
     """Return a model's archive, which is small enough for memory: so there is no file of a part of it."""
+    url = f"{(os.environ.get('KERASGAN_MODELS_URL') or RELEASE).rstrip('/')}/{model.name}.zip"
+    return downloaded(model.name, url, model.bytes, model.sha256, "KERASGAN_MODELS_URL")
+
+
+def downloaded(name: str, url: str, size: int, sha256: str, elsewhere: str) -> bytes:
+    """Return what a server has at `url`, of so many bytes and with this SHA-256.
+
+    name: what it is, for messages
+    elsewhere: the environment variable that names another server
+
+    Raises UserError if it cannot be had, or if it is something else.
+    """
     import requests  # unlike urllib it brings certificates, which Python has not everywhere
     from tqdm import tqdm
 
-    url = f"{(os.environ.get('KERASGAN_MODELS_URL') or RELEASE).rstrip('/')}/{model.name}.zip"
     received = bytearray()
-    bar = tqdm(
-        total=model.bytes, desc=model.name, unit="B", unit_scale=True, leave=False, disable=not sys.stderr.isatty()
-    )
+    bar = tqdm(total=size, desc=name, unit="B", unit_scale=True, leave=False, disable=not sys.stderr.isatty())
     try:
         with bar, requests.get(url, stream=True, timeout=TIMEOUT) as answer:
             answer.raise_for_status()
             for chunk in answer.iter_content(CHUNK):
                 received += chunk
                 bar.update(len(chunk))
-                if len(received) > model.bytes:
+                if len(received) > size:
                     break
     except requests.RequestException as error:
         broke_off = isinstance(error, requests.exceptions.ChunkedEncodingError)
         reason = "the connection broke off" if broke_off else _reason(error)
         raise UserError(
-            f"{model.name} cannot be downloaded from {url}: {reason}. Try again later, or give the address of "
-            "another copy as KERASGAN_MODELS_URL."
+            f"{name} cannot be downloaded from {url}: {reason}. Try again later, or give the address of "
+            f"another copy as {elsewhere}."
         ) from None
-    if len(received) != model.bytes or hashlib.sha256(received).hexdigest() != model.sha256:
-        size = f"more than {model.bytes:,}" if len(received) > model.bytes else f"{len(received):,}"
+    if len(received) != size or hashlib.sha256(received).hexdigest() != sha256:
+        found = f"more than {size:,}" if len(received) > size else f"{len(received):,}"
         raise UserError(
-            f"What {url} sent is not {model.name}: {size} bytes with another SHA-256 than the {model.bytes:,} bytes "
-            "that were expected. Try again later, or give the address of another copy as KERASGAN_MODELS_URL."
+            f"What {url} sent is not {name}: {found} bytes with another SHA-256 than the {size:,} bytes "
+            f"that were expected. Try again later, or give the address of another copy as {elsewhere}."
         )
     return bytes(received)
 
@@ -140,20 +150,34 @@ def _reason(error: requests.RequestException) -> str:
 
 
 def _unpacked(model: TrainedModel, archive: bytes) -> Path:
-    """Put a model into the cache, whole or not at all; another process may do the same at the same time."""
-    to = _cached(model)
+    """Put a model into the cache, whole or not at all."""
+
+    def unpack(part):
+        zipfile.ZipFile(io.BytesIO(archive)).extractall(part)  # never writes outside: it drops ".." and roots
+        return part / model.name
+
+    return kept(model.name, _cached(model), model.bytes, unpack)
+
+
+def kept(name: str, to: Path, size: int, unpack: Callable[[Path], Path]) -> Path:
+    """Put a folder that was downloaded into the cache, whole or not at all; another process may do so at the same time.
+
+    unpack: writes it into a temporary folder beside `to`, and returns where it is in there
+
+    Raises UserError if it cannot be kept.
+    """
     try:
         to.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=f"{model.name}-", suffix=".part", dir=to.parent) as part:
-            zipfile.ZipFile(io.BytesIO(archive)).extractall(part)  # never writes outside: it drops ".." and roots
+        with tempfile.TemporaryDirectory(prefix=f"{name}-", suffix=".part", dir=to.parent) as part:
+            unpacked = unpack(Path(part))
             try:
-                os.replace(Path(part) / model.name, to)
+                os.replace(unpacked, to)
             except OSError:
                 if not to.is_dir():  # or else the other one was quicker
                     raise
     except OSError as error:
         raise UserError(
-            f"{model.name} cannot be kept in {to.parent}: {error.strerror}. Give another folder as KERASGAN_CACHE."
+            f"{name} cannot be kept in {to.parent}: {error.strerror}. Give another folder as KERASGAN_CACHE."
         ) from None
-    print(f"{model.name} ({model.bytes / 1e6:.1f} MB) was downloaded into {to}", file=sys.stderr)
+    print(f"{name} ({size / 1e6:.1f} MB) was downloaded into {to}", file=sys.stderr)
     return to
