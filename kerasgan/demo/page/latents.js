@@ -1,15 +1,19 @@
 // Latents: drawn, and what is between them. All are Float32Array.
 
-// Numbers of N(0, 1) from a seed: mulberry32 (Tommy Ettinger, public domain), and the Box-Muller transform.
+const GOLDEN = 0x9e3779b9; // 2^32 divided by the golden ratio, which spreads seeds that are near one another
+const SKIPPED = 8; // first numbers, which still show the bits of the seed
+
+// Numbers of N(0, 1) from a seed: xorshift (Marsaglia 2003, Xorshift RNGs, section 3) and the transform of Box and Muller.
 export function normal(seed) {
-  let state = seed >>> 0;
+  let state = Math.imul(seed + 1, GOLDEN) || 1; // 0 would stay 0
   const uniform = () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let t = Math.imul(state ^ (state >>> 15), state | 1);
-    t = (t + Math.imul(t ^ (t >>> 7), t | 61)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
+    state ^= state << 13;
+    state ^= state >>> 17;
+    state ^= state << 5;
+    return (state >>> 0) / 2 ** 32; // above 0
   };
-  return () => Math.sqrt(-2 * Math.log(1 - uniform())) * Math.cos(2 * Math.PI * uniform());
+  for (let i = 0; i < SKIPPED; i++) uniform();
+  return () => Math.sqrt(-2 * Math.log(uniform())) * Math.cos(2 * Math.PI * uniform());
 }
 
 // A draw of N(0, I); each number that is farther from 0 than `threshold` is drawn again.
