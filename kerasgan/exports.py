@@ -11,6 +11,7 @@ import json
 import os
 import re
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,6 +19,7 @@ import numpy as np
 from kerasgan import class_names
 from kerasgan.command_line import quiet
 from kerasgan.errors import UserError, nearest
+from kerasgan.held_out import is_found_by_name
 from kerasgan.paths import expanded
 
 if TYPE_CHECKING:
@@ -150,7 +152,7 @@ def write(
 
     files = {name: to if to_a_file else to / f"{name}{kind.suffix}" for name in made}
     record = {
-        **{name: value for name, value in model.about.items() if name not in ("optimizers", "verbs", "main_verb")},
+        **_anywhere(model.about),
         "format": format,
         "weights": "float16" if half else "float32",
         **_latents(model),
@@ -169,6 +171,15 @@ def _write(path, content):
     part = path.with_name(f"{path.name}.part")
     part.write_bytes(content)
     os.replace(part, path)
+
+
+def _anywhere(about):
+    """Return what a kerasgan.json says of a model, without the paths of the machine that it was trained on."""
+    kept = {name: value for name, value in about.items() if name not in ("optimizers", "verbs", "main_verb", "command")}
+    data = about.get("data", {})
+    if "name" in data and not is_found_by_name(data):
+        kept["data"] = {**data, "name": Path(data["name"]).name}
+    return kept
 
 
 def _latents(model):

@@ -104,7 +104,11 @@ def test_pix2pix_keeps_its_dropout_and_has_no_loop(tmp_path):
     import onnx
 
     model = small_model("pix2pix", (16, 16, 3))
-    assert model.export(tmp_path, format="onnx") == {}
+    where = {"data": {"name": "/home/me/facades", "halves": ["left", "right"]}, "command": "python /home/me/x.py"}
+    assert model.export(tmp_path, format="onnx", **where) == {}
+    written = (tmp_path / "kerasgan.json").read_text()
+    assert "/home" not in written  # which may be put where all can read it
+    assert json.loads(written)["data"] == {**where["data"], "name": "facades"}
     assert not {"Loop", "If", "Scan"} & {node.op_type for node in onnx.load(tmp_path / "translate.onnx").graph.node}
     x = pixels(5, (16, 16, 3))
     (ours,) = session(tmp_path / "translate.onnx").run(["translated"], {"images": x})
