@@ -6,7 +6,6 @@ import shutil
 import tempfile
 
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
-os.environ["TF_NUM_INTRAOP_THREADS"] = "1"  # of small operations: more threads only wait for one another
 from pathlib import Path
 
 import keras
