@@ -118,12 +118,8 @@ def page(record: dict) -> str:
         shown = f"`{name}`" if its["trained"] else f"*`{name}`*"
         for verb, measures in its["verbs"].items():
             cells = [cell for key in exports.FORMATS for cell in size_cells(measures[key], reasons)]
-            cells += [
-                f"{measures.get(key, {}).get('milliseconds', ''):.3g}"
-                if measures.get(key, {}).get("milliseconds")
-                else ""
-                for key in TITLES
-            ]
+            times = [measures.get(key, {}).get("milliseconds") for key in TITLES]
+            cells += [f"{time:.3g}" if time else "" for time in times]
             lines.append(f"| {shown} | `{verb}` | {' | '.join(cells)} |")
     lines += ["", *(f"{number}. {reason}." for reason, number in reasons.items()), ""]
     lines += ["Written by `python benchmarks/exports.py`.", ""]

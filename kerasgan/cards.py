@@ -24,9 +24,9 @@ from typing import Any
 from kerasgan import evaluation, film, run_folder, trained_models
 from kerasgan.errors import UserError
 from kerasgan.evaluation import Measurement, beside, value
-from kerasgan.held_out import SAMPLES, is_found_by_name
+from kerasgan.held_out import SAMPLES, anywhere
 from kerasgan.models import CLASSES
-from kerasgan.paths import expanded
+from kerasgan.paths import expanded, write_whole
 from kerasgan.variants import citation, variant
 
 ROW = 12  # pictures that show a variant in the gallery
@@ -238,10 +238,9 @@ def _data(about):
 
     Raises UserError if it has none.
     """
-    name = about.get("data", {}).get("name")
-    if name is None:
+    if about.get("data", {}).get("name") is None:
         raise UserError(f"This model of {about['variant']} does not say what it was trained on, which its card names.")
-    return name if is_found_by_name(about["data"]) else Path(name).name  # a name of tensorflow-datasets may have a /
+    return anywhere(about["data"])
 
 
 def _trained(run, zoo):
@@ -562,9 +561,7 @@ def _write_gallery(zoo):
 
 
 def _write(path, text):
-    part = path.with_name(f"{path.name}.part")
-    part.write_text(text, encoding="utf-8")
-    os.replace(part, path)
+    write_whole(path, text.encode())
 
 
 def _write_json(path, about):

@@ -111,6 +111,16 @@ def quiet() -> Iterator[None]:
         os.close(nowhere)
 
 
+def until_interrupted(serve: Callable[[], object]) -> None:
+    """Call what does not end by itself, until Ctrl-C, which is the way to end it here, and no interruption."""
+    try:
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+        serve()
+    except KeyboardInterrupt:
+        print()
+
+
 class Parser(argparse.ArgumentParser):
     """Says in one line what is wrong, with the nearest name, instead of printing the usage."""
 

@@ -11,18 +11,16 @@ import json
 import os
 import re
 from collections.abc import Callable
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
-
-import numpy as np
 
 from kerasgan import class_names
 from kerasgan.command_line import quiet
 from kerasgan.errors import UserError, nearest
-from kerasgan.held_out import is_found_by_name
-from kerasgan.paths import expanded
+from kerasgan.held_out import anywhere
+from kerasgan.paths import check_writable, expanded, write_whole
 
 if TYPE_CHECKING:
+    import numpy as np
     import tensorflow as tf
 
     from kerasgan.saved_model import Verb
@@ -89,9 +87,7 @@ def check_free(path: str | os.PathLike) -> None:
     to = expanded(path).absolute()
     if to.is_file() or (to.is_dir() and any(to.iterdir())):
         raise UserError(f"{path} exists: choose another place.")
-    around = next(folder for folder in (to, *to.parents) if folder.exists())
-    if not around.is_dir() or not os.access(around, os.W_OK):
-        raise UserError(f"{path} cannot be written: {around} is {'write-protected' if around.is_dir() else 'a file'}.")
+    check_writable(to, path)
 
 
 def is_file(format: str, path: str | os.PathLike) -> bool:
@@ -162,24 +158,17 @@ def write(
     }
     (to.parent if to_a_file else to).mkdir(parents=True, exist_ok=True)
     for name, its in made.items():
-        _write(files[name], its.content)
-    _write(to.with_suffix(".json") if to_a_file else to / "kerasgan.json", f"{json.dumps(record, indent=2)}\n".encode())
+        write_whole(files[name], its.content)
+    said = to.with_suffix(".json") if to_a_file else to / "kerasgan.json"
+    write_whole(said, f"{json.dumps(record, indent=2)}\n".encode())
     return refused
-
-
-def _write(path, content):
-    part = path.with_name(f"{path.name}.part")
-    part.write_bytes(content)
-    os.replace(part, path)
 
 
 def _anywhere(about):
     """Return what a kerasgan.json says of a model, without the paths of the machine that it was trained on."""
     kept = {name: value for name, value in about.items() if name not in ("optimizers", "verbs", "main_verb", "command")}
     data = about.get("data", {})
-    if "name" in data and not is_found_by_name(data):
-        kept["data"] = {**data, "name": Path(data["name"]).name}
-    return kept
+    return {**kept, "data": {**data, "name": anywhere(data)}} if "name" in data else kept
 
 
 def _latents(model):
@@ -205,6 +194,7 @@ def _classes(model):
 
 def converted(model: Any, verb: str, format: str, half: bool = False) -> Converted:
     """Return a verb in another format, which was run there. Raises Unconvertible with the reason."""
+    import numpy as np
     import tensorflow as tf
 
     its, kind = getattr(model, verb), FORMATS[format]
@@ -260,6 +250,8 @@ def _described(spec):
 
 def examples(verb: Verb, n: int) -> dict[str, np.ndarray]:
     """Return n inputs that a verb can be tried with: noise, and labels in turn."""
+    import numpy as np
+
     rng = np.random.default_rng(0)
 
     def example(name, spec):
@@ -305,6 +297,8 @@ def _to_onnx(verb, function, specs, trackable, half):
 
 def _log1p(graph, node, name, args):
     """Make log(1 + x) of log1p(x), in the converter's graph."""
+    import numpy as np
+
     one = graph.make_const(f"{name}_one", np.ones((), np.float32))
     sum_ = graph.make_node("Add", [node.input[0], one.output[0]])
     graph.replace_input(node, node.input[0], sum_.output[0], 0)
@@ -320,6 +314,7 @@ def _nodes(graph):
 
 def _halve(graph):
     """Store kernels in float16. A runtime casts them to float32 once, when it loads the model."""
+    import numpy as np
     import onnx
 
     casts = []

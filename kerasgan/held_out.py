@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kerasgan import class_names, tasks
@@ -20,6 +21,11 @@ SAMPLES, DRAWS = 10_000, 3  # images at most, and samples in each draw, unless o
 def is_found_by_name(about: dict[str, Any]) -> bool:
     """Return whether data, the `data` in kerasgan.json, is found by its name wherever one is, and not at a place."""
     return about.get("name") == "digits" or "version" in about  # as data sets of tensorflow-datasets have
+
+
+def anywhere(about: dict[str, Any]) -> str:
+    """Return the name of data, the `data` in kerasgan.json, without the path of the machine that it was on."""
+    return about["name"] if is_found_by_name(about) else Path(about["name"]).name  # tensorflow-datasets may have a /
 
 
 class HeldOut:

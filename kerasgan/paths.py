@@ -23,6 +23,24 @@ def expanded(path: str | os.PathLike) -> Path:
     return Path(os.path.expanduser(path))  # pathlib's raises where it knows no such user
 
 
+def check_writable(place: Path, named: str | os.PathLike) -> None:
+    """Raise UserError if nothing can be written into a folder, or into the nearest around it that is there.
+
+    place: an absolute path
+    named: what the user calls what is to be written
+    """
+    around = next(folder for folder in (place, *place.parents) if folder.exists())
+    if not around.is_dir() or not os.access(around, os.W_OK):
+        raise UserError(f"{named} cannot be written: {around} is {'write-protected' if around.is_dir() else 'a file'}.")
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Write a file whole or not at all, in the place of an older one."""
+    part = path.with_name(f"{path.name}.part")
+    part.write_bytes(content)
+    os.replace(part, path)
+
+
 def for_tensorflow(path: str | os.PathLike) -> str:
     """Return a name of the same place that TensorFlow can use: it takes names for patterns, and for UTF-8.
 

@@ -17,7 +17,7 @@ import numpy as np
 from PIL import Image
 
 from kerasgan.errors import UserError, one_line
-from kerasgan.paths import expanded
+from kerasgan.paths import expanded, write_whole
 
 SIDE = 56  # pixels that a cell has at least: what is smaller is enlarged a whole number of times, without smoothing
 GAP = 3  # white pixels between cells
@@ -46,9 +46,7 @@ class Picture:
         Raises UserError for a name that does not end in .png.
         """
         path = _place(path, (".png",))
-        part = path.with_name(f"{path.name}.part")
-        part.write_bytes(self._repr_png_())
-        os.replace(part, path)
+        write_whole(path, self._repr_png_())
 
     def _repr_png_(self) -> bytes:
         file = io.BytesIO()

@@ -157,6 +157,25 @@ class Latents:
         shape = tuple(about["images"]["shape"])
         return HeldOut(about.get("data", {}), shape, self.data, self.split, self.data_dir)
 
+    @functools.cached_property
+    def candidates(self) -> tuple[np.ndarray, np.ndarray]:
+        """The latents among which exemplars are looked for, and the images that they make."""
+        from kerasgan import latent
+
+        latents = latent.prior(CANDIDATES, self.decode.latent_dim, self.seed)
+        return latents, self.decode(latents)
+
+    @functools.cached_property
+    def names(self) -> tuple[list[str], np.ndarray, list[str]]:
+        """The file names of training pictures; the candidates, the nearest to one first; and the name of each one's."""
+        from kerasgan import metrics
+        from kerasgan.data.sources import pictures
+
+        files = [file.name for file in pictures(self.held_out.name)]
+        nearest = metrics.nearest_images(self.candidates[1], self.held_out.load("images", "train").columns[0])
+        order = nearest.distances[:, 0].argsort(kind="stable")
+        return files, order, [files[i] for i in nearest.indices[order, 0]]
+
     def mean(self, point: Point) -> np.ndarray:
         """Return the one latent that a point stands for, float32 [latent_dim]."""
         return self.exemplars(point).mean(axis=0)
@@ -222,10 +241,9 @@ class Latents:
 
     def _samples_of_label(self, label):
         """Return the latents of the samples of a class that a classifier is surest of."""
-        from kerasgan import latent, metrics
+        from kerasgan import metrics
 
-        latents = latent.prior(CANDIDATES, self.decode.latent_dim, self.seed)
-        images = self.decode(latents)
+        latents, images = self.candidates
         if "classify" in self.model.about["verbs"] and not self.features:
             logits, names = self.model.classify(images=images), class_names.of_model(self.model.about)
         else:
@@ -239,18 +257,12 @@ class Latents:
 
     def _of_name(self, pattern):
         """Return the latents of the samples that are nearest to training pictures whose file names match."""
-        from kerasgan import latent, metrics
-        from kerasgan.data.sources import pictures
-
-        files = pictures(self.held_out.name)
-        if not (matching := [fnmatch.fnmatchcase(file.name, pattern) for file in files]).count(True):
-            raise UserError(f"No picture in {self.held_out.name} is named {pattern}: the first is {files[0].name}.")
-        latents = latent.prior(CANDIDATES, self.decode.latent_dim, self.seed)
-        learnt = self.held_out.load("images", "train").columns[0]
-        nearest = metrics.nearest_images(self.decode(latents), learnt)
-        found = [i for i in nearest.distances[:, 0].argsort(kind="stable") if matching[nearest.indices[i, 0]]]
+        files, order, names = self.names
+        if not any(fnmatch.fnmatchcase(file, pattern) for file in files):
+            raise UserError(f"No picture in {self.held_out.name} is named {pattern}: the first is {files[0]}.")
+        found = [i for i, name in zip(order, names, strict=True) if fnmatch.fnmatchcase(name, pattern)]
         self._check_enough(found, pattern, f"{CANDIDATES:,} samples", "near pictures named")
-        return latents[found[: self.count]]
+        return self.candidates[0][found[: self.count]]
 
     def _check_enough(self, found, label, among, what="labelled"):
         if len(found) < self.count:

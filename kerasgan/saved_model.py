@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import tensorflow as tf
 
-from kerasgan import class_names, run_folder
+from kerasgan import class_names, exports, run_folder
 from kerasgan.errors import UserError, nearest
 from kerasgan.paths import expanded, for_tensorflow
 
@@ -85,18 +85,7 @@ class _HasVerbs:
             raise AttributeError(f"{about['variant']} can {', '.join(verbs)}, not {verb}{nearest(verb, verbs)}.")
         return Verb(verb, about, self.inputs(verb), self._function(verb))
 
-    def export(
-        self,
-        path: str | os.PathLike,
-        format: str,
-        verb: str | None = None,
-        half: bool = False,
-        verbose: bool | None = None,
-    ) -> dict[str, str]:
-        """Write the verbs for another runtime, as kerasgan.exports.write() does: format="onnx" or "litert"."""
-        from kerasgan import exports
-
-        return exports.write(self, path, format, verb, half, verbose)
+    export = exports.write  # the verbs, for another runtime: format="onnx" or "litert"
 
 
 class LoadedModel(_HasVerbs):

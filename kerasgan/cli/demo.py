@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import signal
 import tempfile
-import threading
-import webbrowser
 from pathlib import Path
 
-from kerasgan import demo
 from kerasgan.cli.options import MODEL, tensorflow
-from kerasgan.command_line import natural
+from kerasgan.command_line import natural, until_interrupted
 from kerasgan.errors import UserError
 from kerasgan.paths import for_shell
 
@@ -29,6 +25,10 @@ def add_options(command) -> None:
 
 def page(options: argparse.Namespace) -> int:
     """Write a page into a folder; or into a temporary one, and show it until Ctrl-C."""
+    import webbrowser
+
+    from kerasgan import demo
+
     if options.output is not None:
         if options.port is not None:
             raise UserError("--port is for a page that is shown: leave it out, or leave out --output.")
@@ -45,16 +45,13 @@ def page(options: argparse.Namespace) -> int:
             address = f"http://127.0.0.1:{server.server_port}/"
             print(f"The page is at {address} until Ctrl-C.", flush=True)
             webbrowser.open(address)
-            try:
-                if threading.current_thread() is threading.main_thread():
-                    signal.signal(signal.SIGINT, signal.default_int_handler)  # here it is the way to end
-                server.serve_forever()
-            except KeyboardInterrupt:
-                print()
+            until_interrupted(server.serve_forever)
     return 0
 
 
 def _write(models, to):
+    from kerasgan import demo
+
     demo.check(models, to)
     demo.runtime.folder()  # before the seconds that TensorFlow takes
     tensorflow()

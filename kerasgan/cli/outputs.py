@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kerasgan.errors import UserError
-from kerasgan.paths import expanded
+from kerasgan.paths import check_writable, expanded
 
 if TYPE_CHECKING:
     import numpy as np
@@ -39,11 +39,7 @@ def output(text: str, kinds: tuple[str, ...], overwrite: bool) -> Output:
         raise UserError(f"{text} is no place for what comes out: {wanted}.")
     if path.exists() and not overwrite and (kind or any(path.iterdir())):
         raise UserError(f"{text} exists: choose another --output, or replace it with --overwrite.")
-    around = next(
-        p for p in (path.absolute(), *path.absolute().parents) if p.exists() and (p != path.absolute() or not kind)
-    )
-    if not around.is_dir() or not os.access(around, os.W_OK):
-        raise UserError(f"{text} cannot be written: {around} is {'a file' if around.is_file() else 'write-protected'}.")
+    check_writable(path.absolute().parent if kind else path.absolute(), text)
     return Output(path, kind)
 
 

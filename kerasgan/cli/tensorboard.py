@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import signal
 import threading
 
 from kerasgan.cli.options import tensorflow
-from kerasgan.command_line import natural
+from kerasgan.command_line import natural, until_interrupted
 from kerasgan.errors import UserError
 from kerasgan.paths import expanded, for_tensorflow
 
@@ -34,12 +33,7 @@ def serve(options: argparse.Namespace) -> int:
     except program.TensorBoardServerException as error:
         raise UserError(f"{error.msg}: choose another --port.") from None
     print(f"TensorBoard shows {folder} at {address} until Ctrl-C.", flush=True)
-    try:
-        if threading.current_thread() is threading.main_thread():
-            signal.signal(signal.SIGINT, signal.default_int_handler)  # here it is the way to end, and no interruption
-        threading.Event().wait()
-    except KeyboardInterrupt:
-        print()
+    until_interrupted(threading.Event().wait)
     return 0
 
 

@@ -31,13 +31,12 @@ AUGMENTATIONS = {"without": "", "with": "color,translation"}
 class Until(keras.callbacks.Callback):
     """Ends a run at the first comparison after so many seconds of a core."""
 
-    def __init__(self, table, seconds):
+    def __init__(self, evaluation, seconds):
         super().__init__()
-        self.table, self.seconds = table, seconds
+        self.evaluation, self.seconds = evaluation, seconds
 
     def on_epoch_end(self, epoch, logs=None):
-        rows = run_folder.read_table(self.table)
-        self.model.stop_training = bool(rows) and float(rows[-1]["seconds"]) > self.seconds
+        self.model.stop_training = self.evaluation.seconds_before > self.seconds  # those of the last comparison
 
 
 def one_run(run, augment, seed, options, learnt, unseen, network):
@@ -48,11 +47,15 @@ def one_run(run, augment, seed, options, learnt, unseen, network):
     table.unlink(missing_ok=True)  # of a run that was broken off
     evaluation = callbacks.Evaluation(run, unseen, network, options.every, len(unseen), DISTANCE, time.process_time)
     model.compile()
-    model.fit(learnt, epochs=10**6, verbose=0, callbacks=[evaluation, Until(table, options.seconds)])
+    model.fit(learnt, epochs=10**6, verbose=0, callbacks=[evaluation, Until(evaluation, options.seconds)])
     with model.averaged():
         samples = images.to_uint8(model(model.prior(64, seed=0))).numpy()
     images.write_png(run / "samples.png", images.grid(samples.reshape(8, 8, *model.image_shape)))
     return [float(row[DISTANCE]) for row in run_folder.read_table(table)]
+
+
+def cell(name, seed, options):
+    return f"{name} augmentation, seed {seed}, {options.seconds:g} s"
 
 
 def main():
@@ -75,7 +78,7 @@ def main():
         learnt = Batches((photographs[order[:LEARNT]],), "images", 20, seed, mirror=True)
         unseen = photographs[order[LEARNT:]]
         for name, augment in AUGMENTATIONS.items():
-            key = f"{name} augmentation, seed {seed}, {options.seconds:g} s"
+            key = cell(name, seed, options)
             if key not in results:
                 run = options.run / f"{name}-{seed}"
                 results[key] = one_run(run, augment, seed, options, learnt, unseen, network)
@@ -85,7 +88,7 @@ def main():
     print("| seed | without, at the end | its best | with, at the end | its best |\n|---|---|---|---|---|")
     rows = []
     for seed in range(options.seeds):
-        found = [results[f"{name} augmentation, seed {seed}, {options.seconds:g} s"] for name in AUGMENTATIONS]
+        found = [results[cell(name, seed, options)] for name in AUGMENTATIONS]
         rows.append([value for one in found for value in (one[-1], min(one))])
         print(f"| {seed} | " + " | ".join(f"{value:.1f}" for value in rows[-1]) + " |")
     deviations = np.std(rows, axis=0, ddof=min(1, len(rows) - 1))
