@@ -36,7 +36,7 @@ NAME = "Frechet distance (cifar10_classifier)"
 SHOWN = (NAME, "kernel distance", "precision", "recall")
 COMPARED = 1000  # images, real and drawn
 LOOKS = 12  # measures of each run, about
-STEPS = 200  # between two looks at the clock
+STEPS = 50  # between two looks at the clock
 
 
 def dcgan(image_shape):

@@ -41,14 +41,15 @@ def probabilities_of_real(discriminator: Callable, x: Any, fake: Any) -> tuple[t
     return tf.sigmoid(real), tf.sigmoid(made)
 
 
-def gradient_norms(critic: Callable, x: tf.Tensor, training: bool) -> tf.Tensor:
+def gradient_norms(critic: Callable, x: tf.Tensor, training: bool, labels: tf.Tensor | None = None) -> tf.Tensor:
     """Return |d critic(x) / dx| of each image: float32[n]. It has a tape of its own, so a loss can be made of it.
 
     Of these norms, WGAN-GP takes the mean of (norm - 1)^2 between real and fake images (Gulrajani et al. 2017,
     algorithm 1), DRAGAN the same near real ones, R1 and R2 the mean of norm^2 at real and at fake ones (Mescheder et
     al. 2018, equations 9 and 10), both times gamma / 2; lazily() takes them at every k-th step.
 
-    critic: a network, or a function of (x, training=...), which returns one score for each image
+    critic: a network, or a function of (x, training=...), which returns one score for each image; with labels, of
+        ((x, labels), training=...)
     x: images, float32[n, height, width, channels]
     training: the mode the critic is called in. Layer, group and instance normalisation know none. Batch normalisation
         in training mode moves its running statistics once more, and the gradient of an image then holds what it does
@@ -60,7 +61,7 @@ def gradient_norms(critic: Callable, x: tf.Tensor, training: bool) -> tf.Tensor:
     _check_normalizations(critic)
     with tf.GradientTape() as tape:
         tape.watch(x)
-        scores = critic(x, training=training)
+        scores = critic(x if labels is None else (x, labels), training=training)
     gradient = tape.gradient(scores, x)
     gradient = tf.cast(gradient, keras.backend.result_type(gradient.dtype, "float32"))
     # The root has no gradient at 0: a critic that is flat somewhere would turn every weight into NaN.

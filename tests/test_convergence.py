@@ -316,7 +316,8 @@ def test_to_judge_changes_nothing_and_goes_by_the_images(key):
         real, fake = (side.numpy() for side in judged)
         assert len(real) == len(fake) == 4
         assert real.shape == fake.shape
-        without_a_scale = "critic" in adversaries or key in ("projection_gan", "fastgan", "r3gan")  # hinge; pairs
+        of_hinge_or_pairs = key in ("projection_gan", "fastgan", "r3gan", "conditional_r3gan")
+        without_a_scale = "critic" in adversaries or of_hinge_or_pairs
         assert model.judges_in == ("scores" if without_a_scale else "probabilities")
         np.testing.assert_array_equal(fake, model.judge(batch)[1])
         assert not np.array_equal(real, fake)

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from kerasgan.models.wgan import WGAN
     from kerasgan.models.wgan_gp import WGANGP
     from kerasgan.models.r3gan import R3GAN
+    from kerasgan.models.conditional_r3gan import ConditionalR3GAN
     from kerasgan.models.fastgan import FastGAN
     from kerasgan.models.alpha_gan import AlphaGAN
     from kerasgan.models.sgan import SGAN

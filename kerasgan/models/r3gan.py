@@ -17,7 +17,7 @@ class R3GAN(GenerativeModel):
 
     The defaults are those for 64x64 pixels. Each player's step sees real images of its own, as in the authors' code: a
     batch given to fit() holds two minibatches, and kerasgan.data sees to that. Not as in their code, Adam's second beta
-    is 0.99 from the start, images are changed only if `augment` says so, and there are no labels.
+    is 0.99 from the start, and images are changed only if `augment` says so. With labels it is `conditional_r3gan`.
 
     latent_dim: numbers that one image is made from
     width: channels at the smaller sizes
@@ -136,6 +136,11 @@ def stages_of(image_shape, width, full_width, expansion, groups):
 def generator(image_shape, latent_dim, stages, blocks, expansion):
     """z -> a learned basis, scaled by a linear map of z -> blocks and doublings -> image, without bounds."""
     z = keras.Input((latent_dim,))
+    return keras.Model(z, generated(z, image_shape, stages, blocks, expansion), name="generator")
+
+
+def generated(z, image_shape, stages, blocks, expansion):
+    """Return the image of the generator's input."""
     (size, channels, _) = stages[-1]
     x = Basis(*size)(layers.Dense(channels, use_bias=False, kernel_initializer=scaled())(z))
     for size, channels, groups in reversed(stages):
@@ -143,8 +148,7 @@ def generator(image_shape, latent_dim, stages, blocks, expansion):
             x = crop(doubled(linear(x, channels)), *size)
         for _ in range(blocks):
             x = residual(x, expansion, groups, blocks * len(stages))
-    x = linear(x, image_shape[-1], always=True)
-    return keras.Model(z, layers.Activation("linear", dtype="float32")(x), name="generator")
+    return layers.Activation("linear", dtype="float32")(linear(x, image_shape[-1], always=True))
 
 
 def discriminator(image_shape, stages, blocks, expansion):
@@ -153,6 +157,12 @@ def discriminator(image_shape, stages, blocks, expansion):
     It has no bias, which would cancel in the loss.
     """
     image = keras.Input(image_shape)
+    score = layers.Dense(1, use_bias=False, kernel_initializer=scaled(), dtype="float32")
+    return keras.Model(image, score(features(image, stages, blocks, expansion)), name="discriminator")
+
+
+def features(image, stages, blocks, expansion):
+    """Return what the discriminator makes of an image before its last layer."""
     x = linear(image, stages[0][1], always=True)
     for size, channels, groups in stages:
         if size != stages[0][0]:
@@ -161,9 +171,7 @@ def discriminator(image_shape, stages, blocks, expansion):
             x = residual(x, expansion, groups, blocks * len(stages))
     rows, columns = x.shape[1:3]
     start = normal((rows * columns) ** -0.5)
-    x = layers.DepthwiseConv2D((rows, columns), use_bias=False, depthwise_initializer=start)(x)
-    score = layers.Dense(1, use_bias=False, kernel_initializer=scaled(), dtype="float32")(layers.Flatten()(x))
-    return keras.Model(image, score, name="discriminator")
+    return layers.Flatten()(layers.DepthwiseConv2D((rows, columns), use_bias=False, depthwise_initializer=start)(x))
 
 
 def residual(x, expansion, groups, of_all):
