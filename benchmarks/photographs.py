@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import os
 import runpy
 import time
@@ -102,7 +103,7 @@ def one_run(variant: str, name: str, run: Path, seconds: float) -> dict:
         "images": learnt.examples,
         "compared": len(real),
         "with": "those that were learnt" if real is seen else "test images",
-        "parameters": sum(trained.count_params() for _, trained in model.players().values()),
+        "parameters": sum(math.prod(w.shape) for w in model.trainable_weights),
         "steps": model.run_steps,
         "images/s of a core": model.run_steps * batch_size * model.batches_per_step / float(rows[-1]["seconds"]),
         "measures": {one.name: [one.value, one.std] for one in measures if one.name in SHOWN},
