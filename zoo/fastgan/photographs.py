@@ -1,7 +1,8 @@
-"""FastGAN on a folder of photographs, at 64x64 and a quarter of the paper's width, for a CPU.
+"""FastGAN on a folder of photographs, at 64x64 pixels and a quarter of the paper's width, for a CPU.
 
 data: a folder of photographs, at any depth, or another name that kerasgan.data.load() takes
 epochs: times through the photographs: 40 of a thousand are 5,000 steps
+size: pixels of a side: twice as many take four times as long
 """
 
 import keras
@@ -26,11 +27,10 @@ def compiled(image_shape):
     return model
 
 
-def main(data="photographs", run="runs/fastgan-photographs", epochs=40, resume=False, seed=0, data_dir=None):
+def main(data="photographs", run="runs/fastgan-photographs", epochs=40, resume=False, seed=0, data_dir=None, size=64):
     keras.utils.set_random_seed(seed)
     keras.config.set_dtype_policy(PRECISION)
-    size = (64, 64)
-    photographs = load(data, "images", BATCH_SIZE, size, channels=3, data_dir=data_dir, mirror=True, seed=seed)
+    photographs = load(data, "images", BATCH_SIZE, (size, size), 3, data_dir=data_dir, mirror=True, seed=seed)
 
     model = compiled(photographs.image_shape)
     # Samples are compared with what is learnt: there is too little to hold any back.
