@@ -23,6 +23,7 @@ if TYPE_CHECKING:
         models,
     )
     from kerasgan.callbacks.checkpoints import restore
+    from kerasgan.going_on import go_on_from
     from kerasgan.installed import versions
     from kerasgan.model import GenerativeModel
     from kerasgan.notebook import show
@@ -57,6 +58,8 @@ def __getattr__(name):
         return importlib.import_module(f"kerasgan.{name}")
     if name == "GenerativeModel":
         return importlib.import_module("kerasgan.model").GenerativeModel
+    if name == "go_on_from":
+        return importlib.import_module("kerasgan.going_on").go_on_from
     if name == "load":
         return importlib.import_module("kerasgan.saved_model").load
     if name == "restore":

@@ -233,6 +233,8 @@ class GenerativeModel(keras.Model):
         channels = vars(self)["hyperparameters"].get("image_shape", (0, 0, None))[-1]
         self.augmentation = augmentation(augment, channels) if augment else None
         self.average_of_weights = None  # before there are networks to average
+        # Not as attributes: Keras would wrap, and save, what they hold.
+        self.__dict__.update(went_on_from={}, _frozen=frozenset(), _keeps_average=False)
         self.__dict__["_half_life"] = half_life
         self.step = self.add_weight(
             name="step", shape=(), dtype="int64", initializer="zeros", trainable=False, aggregation="only_first_replica"
@@ -364,8 +366,53 @@ class GenerativeModel(keras.Model):
             network.set_weights(weights)
 
     def weights_of(self, player: str) -> list[keras.Variable]:
-        """Return the trainable weights that `player` moves."""
-        return _trainable(self._networks_of[player])
+        """Return the trainable weights that `player` moves: not those that are frozen."""
+        return [w for w in _trainable(self._networks_of[player]) if id(w) not in self._frozen]
+
+    def layers_to_freeze(self, n: int) -> list[keras.Layer]:
+        """Return the first n layers with weights of each network that judges images, from the images on.
+
+        Raises UserError where there is none, or if nothing of it would be left to learn.
+        """
+        name = type(self).__name__
+        if n < 0:
+            raise UserError(f"freeze is a number of layers, or 0 for none; it was given {n}.")
+        if n and not self.judges_images:
+            raise UserError(f"{name} has no discriminator of images, whose layers could be frozen: leave freeze out.")
+        found = []
+        for judge in self.judges_images if n else ():
+            layers = layers_with_weights(getattr(self, judge))
+            if n >= len(layers):
+                raise UserError(
+                    f"The {judge} of this {name} has {len(layers)} layers with weights, of which one at least has to "
+                    f"learn: freeze {len(layers) - 1} or fewer, not {n}."
+                )
+            found += layers[:n]
+        return found
+
+    def freeze(self, n: int) -> None:
+        """Let the first n layers with weights of the discriminator stand still: its player does not move them.
+
+        It is FreezeD (Mo, Cho and Shin 2020, https://arxiv.org/abs/2002.10964), for a discriminator that was trained on
+        other images. As in the paper's code, frozen layers compute as they do in training, and only their gradients are
+        left out: batch normalisation goes on taking the statistics of each batch, and its moving statistics, like the
+        vector of spectral normalisation, go on being measured. WGAN's clipping holds for frozen weights, too.
+
+        Raises UserError where there is no discriminator, or if nothing of it would be left to learn.
+        """
+        frozen = frozenset(id(w) for layer in self.layers_to_freeze(n) for w in layer.weights)
+        if frozen != self._frozen and int(self.step.numpy()):  # what was traced moves what it moved
+            raise UserError(f"This {type(self).__name__} has begun to learn: build a new one to freeze layers of it.")
+        self.__dict__["_frozen"] = frozen
+
+    def went_on(self, record: dict[str, Any]) -> None:
+        """Keep what kerasgan.go_on_from() did, for run.json and kerasgan.json, and freeze what it says."""
+        self.freeze(record["freeze"])
+        self.__dict__["went_on_from"] = record
+
+    def keep_average(self) -> None:
+        """Let fit() go on with the average that there is, where it would start one with what the weights are."""
+        self.__dict__["_keeps_average"] = True
 
     @property
     def run_steps(self) -> int:
@@ -478,7 +525,7 @@ class GenerativeModel(keras.Model):
     def _average_in_its_place(self):
         """While it is open, train the weights that `half_life` averages. Else, each has the other's place."""
         average = self.average_of_weights
-        if average and int(self.step.numpy()) == 0:
+        if average and int(self.step.numpy()) == 0 and not self._keeps_average:
             average.start()  # of what may have been taken over since the constructor
         with _exchanged(average):
             vars(self)["_trains"] = True
@@ -679,6 +726,7 @@ class GenerativeModel(keras.Model):
             "paper": self.paper,
             "hyperparameters": self._plain_hyperparameters(),
             **self._count_of_classes(),
+            **({"went_on_from": self.went_on_from} if self.went_on_from else {}),
             "optimizers": {name: _described(o) for name, o in self.optimizers.items()},
             "precision": self.dtype_policy.name,
             "steps": int(self.step.numpy()),
@@ -698,11 +746,12 @@ class GenerativeModel(keras.Model):
     # ---- checks --------------------------------------------------------------------------------------------
 
     def _check_movers(self) -> None:
-        movers: dict[int, list[str]] = {id(w): [] for w in self.trainable_weights}
+        moving = [w for w in self.trainable_weights if id(w) not in self._frozen]
+        movers: dict[int, list[str]] = {id(w): [] for w in moving}
         for player in self._networks_of:
             for w in self.weights_of(player):
                 movers[id(w)].append(player)
-        for w in self.trainable_weights:
+        for w in moving:
             if len(movers[id(w)]) != 1:
                 found = " and ".join(movers[id(w)]) or "no player"
                 raise UserError(f"{w.path} is moved by {found}; it needs exactly one.")
@@ -804,6 +853,21 @@ class LabelledModel(GenerativeModel):
             "sample_labelled": (sample_labelled, [labels, integer("seed")]),
             "decode": (lambda latents, labels: images.to_uint8(self((latents, labels))), [latents, labels]),
         }
+
+
+def layers_with_weights(network: keras.Layer) -> list[keras.Layer]:
+    """Return the layers of a network that learn or measure something, in order, those of networks in it among them.
+
+    What only draws noise is none of them, nor is what changes images in front of a discriminator.
+    """
+    layers = network.layers if isinstance(network, keras.Model) else [network]
+    inner = [layers_with_weights(layer) if isinstance(layer, keras.Model) else [layer] for layer in layers]
+    return [layer for part in inner for layer in part if learnt(layer) and not isinstance(layer, ADA)]
+
+
+def learnt(layer: keras.Layer) -> list[keras.Variable]:
+    """Return a layer's weights without those that count draws of noise."""
+    return [w for w in layer.weights if not keras.backend.is_int_dtype(w.dtype)]
 
 
 def fixed(seed: int | tf.Tensor) -> tf.Tensor:

@@ -148,6 +148,29 @@ def saved_model(path: str | os.PathLike) -> Path:
     )
 
 
+def trained(path: str | os.PathLike) -> Path:
+    """Return where most of a trained model is: a run with checkpoints, a .keras file, or the folder of a SavedModel.
+
+    Of a folder that holds a SavedModel and one .keras file, as it is published, the file has more. Raises UserError if
+    there is none, as saved_model() does.
+    """
+    given = expanded(path)
+    if given.is_file():
+        if given.suffix != ".keras":
+            raise UserError(f"{given} is no .keras file: give one, a run folder, or the name of a trained model.")
+        return given
+    if has_checkpoints(given):
+        return given
+    folder = saved_model(path)
+    files = [*folder.glob("*.keras"), *(folder.parent.glob("*.keras") if folder.name == "saved_model" else [])]
+    return files[0] if len(files) == 1 else folder
+
+
+def has_checkpoints(folder: Path) -> bool:
+    """Return whether a folder is that of a run with checkpoints, from which all of its model can be restored."""
+    return (folder / "run.json").is_file() and (folder / "checkpoints/checkpoint").is_file()
+
+
 def about_model(folder: Path) -> dict[str, Any]:
     """Return the kerasgan.json of a SavedModel's folder. Raises UserError if it is none."""
     try:

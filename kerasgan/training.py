@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from kerasgan.data.batches import Batches
 
+OPTIONS = {"go_on_from": "from"}  # settings that the command line calls otherwise: `from` is no name in Python
 FILLED_IN = ("classes", "total_steps", "scale")  # constructor arguments that the data or the plan decide
 SEVERAL_BATCHES = ("n_critic", "n_dis")  # constructor arguments that say how many minibatches one step eats
 ARGUMENT = "model."  # begins the names of constructor arguments among options and in run.json: model.width
@@ -64,7 +65,9 @@ class Training:
 
     # what: the constructor's arguments that are given
     arguments: dict[str, Any] = dataclasses.field(default_factory=dict)
-    start_from: Path | None = None  # the run whose networks it starts with
+    start_from: Path | None = None  # the run of the first stage whose networks it starts with
+    go_on_from: str | None = None  # any trained model, as the user names it: see kerasgan.going_on
+    freeze: int = 0  # layers of the discriminator that stay as they were in it
 
     # for how long
     epochs: int | None = None
@@ -97,6 +100,8 @@ class Training:
         """Return what a run has to be resumed with, as run.json keeps it."""
         plain = {name: getattr(self, name) for name in DEFAULTS if name not in (*MAY_CHANGE, *tasks.OPTIONS)}
         plain["start_from"] = None if self.start_from is None or self._starts_beside() else str(self.start_from)
+        if self.go_on_from and expanded(self.go_on_from).exists():
+            plain["go_on_from"] = _absolute(self.go_on_from)  # wherever it is resumed from
         options = {**dict.fromkeys(tasks.OPTIONS), **self.task_options}
         return {**plain, **options, **{f"{ARGUMENT}{name}": value for name, value in self.arguments.items()}}
 
@@ -136,18 +141,34 @@ def planned(about: Variant, given: dict[str, Any]) -> list[Training]:
     if given.get("resume"):
         return _resumed(about, run, given)
     run_folder.check_new(run)
+    _check_source(about, given)
     task = tasks.chosen(about.takes, given.get("task") or about.task)
     settings = {**DEFAULTS, "batch_size": about.batch_size, **given, "task": task}
     if "start_from" in given:
         settings |= _as_trained(about, task, given)
     settings |= tasks.options_of(task, {name: settings[name] for name in tasks.OPTIONS})
     one = _training(about, run, settings, resume=False)
-    if not about.starts_from or "start_from" in given:
+    if not about.starts_from or "start_from" in given or one.go_on_from:
         return [one]
     one = dataclasses.replace(one, start_from=_first_run(about, run))
     first = _first_stage(one, given)
     run_folder.check_new(first.run)
     return [first, one]
+
+
+def _check_source(about, given):
+    """Raise UserError for what --from and --freeze cannot mean, or if there is no such model."""
+    source = given.get("go_on_from")
+    if source is None:
+        if given.get("freeze"):
+            raise UserError("--freeze keeps layers of a trained discriminator: say by --from of which model.")
+        return
+    if "start_from" in given:
+        raise UserError(
+            f"A run starts from a first stage ({about.starts_from}) by --start-from, or goes on from a trained "
+            f"{about.key} by --from: leave out one of them."
+        )
+    run_folder.trained(source)
 
 
 def offered(about: Variant) -> list[str]:
@@ -218,7 +239,7 @@ def _resumed(about, run, given):
         raise UserError(f"{run} was not written by kerasgan train: resume it with the script that wrote it.")
     settings = _recorded(run, record, {name: value for name, value in given.items() if name != "start_from"})
     settings["task"] = settings["task"] or about.task
-    if about.starts_from:
+    if about.starts_from and not settings["go_on_from"]:
         was = settings["start_from"] or os.path.abspath(_first_run(about, run))
         if given.get("start_from", was) != was:
             _check_moved(run, record, given["start_from"])
@@ -245,8 +266,9 @@ def _recorded(run, record, given):
         place = name == "data" and (_is_path(value) or _absolute(value) == record.get("place"))
         if name not in MAY_CHANGE and not place and _comparable(name, before.get(name)) != _comparable(name, value):
             was = before.get(name, record["hyperparameters"].get(name.removeprefix(ARGUMENT)))
-            option = name.removeprefix(ARGUMENT).replace("_", "-")
-            raise UserError(f"{run} was started with --{option} {was}, not {value}: leave the option out to resume it.")
+            option = OPTIONS.get(name, name.removeprefix(ARGUMENT).replace("_", "-"))
+            before_it = f"without --{option}" if was is None else f"with --{option} {was}, not {value}"
+            raise UserError(f"{run} was started {before_it}: leave the option out to resume it.")
     length = {k: record["plan"][k] for k in ("epochs", "steps") if not {"epochs", "steps"} & set(given)}
     data = _data_now(run, record, before["data"], given.get("data"))
     return {**before, **length, **{k: v for k, v in given.items() if k in MAY_CHANGE}, "data": data}
@@ -287,7 +309,12 @@ def _place(data):
 
 
 def _comparable(name, value):
-    """Return a setting so that labels are the same as one text, or as the list of numbers that runs once kept."""
+    """Return a setting so that labels are the same as one text, or as the list of numbers that runs once kept.
+
+    And so that a trained model has one name, however a path to it is written.
+    """
+    if name == "go_on_from" and value is not None:
+        return _absolute(value)
     if name not in ("normal", "domain_labels") or value is None:
         return value
     return [str(label) for label in class_names.listed(value)]
@@ -369,13 +396,15 @@ def fit(training: Training, ready: Prepared | None = None) -> Prepared:
 
     Returns what it was given with the model trained; its `run_steps` are fewer than `steps` if it was stopped.
     """
-    from kerasgan import callbacks
+    from kerasgan import callbacks, going_on
 
     ready = ready or prepared(training)
     model, run, started = ready.model, training.run, {}
     if training.start_from and not callbacks.newest(run / "checkpoints"):
         model.start_from(callbacks.restore(training.start_from))
         started = {"started_from_sha256": run_folder.read(training.start_from).get("weights_sha256")}
+    if training.go_on_from and not callbacks.newest(run / "checkpoints"):
+        going_on.go_on_from(training.go_on_from, model, training.freeze)
     watching = callbacks.standard(
         run,
         ready.batches,

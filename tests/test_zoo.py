@@ -125,6 +125,21 @@ def test_a_hundred_photographs_are_learnt_with_augmentation_and_without(tmp_path
     assert json.loads((tmp_path / "run/results.json").read_text()) == results
 
 
+def test_photographs_are_learnt_from_scratch_and_going_on(tmp_path, monkeypatch, capsys, steps_taken_eagerly):
+    pictures = np.random.default_rng(0).integers(0, 256, (112, 32, 32, 3), np.uint8)
+    np.savez(tmp_path / "pictures.npz", images=pictures)
+    command = f"going_on.py --data {tmp_path}/pictures.npz --source {tmp_path}/pictures.npz --run {tmp_path}/run"
+    monkeypatch.setattr("sys.argv", f"{command} --source-seconds 0 --seeds 1 --seconds 0 --every 1".split())
+    runpy.run_path(str(ZOO / "dcgan/going_on.py"))["main"]()
+    results = json.loads((tmp_path / "run/results.json").read_text())
+    assert [key.partition(", seed")[0] for key in results] == ["scratch", "going on", "going on, 3 frozen"]
+    printed = capsys.readouterr().out
+    assert printed.count("discriminator: all 6 layers with weights are taken over.") == 2
+    assert printed.count("  frozen: ") == 1
+    for key, found in results.items():
+        assert f"| {key.partition(', seed')[0]} | {found[0]:.1f} ± 0.0 | {found[-1]:.1f} ± 0.0 | " in printed
+
+
 def test_tiles_are_the_photographs_cut_up(facades, tmp_path):
     main = runpy.run_path(str(ZOO / "srresnet/tiles.py"))["main"]
     main(facades, tmp_path / "tiles")

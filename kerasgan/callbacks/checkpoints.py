@@ -6,6 +6,7 @@ import os
 import shutil
 import time
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -112,7 +113,7 @@ def restore(run: str | os.PathLike, folder: str = "checkpoints") -> keras.Model:
     checkpoint = newest(expanded(run) / folder)
     if checkpoint is None:
         raise UserError(f"There is no checkpoint in {expanded(run) / folder}: train it first.")
-    cls = _class_of(run, record)
+    cls = class_of(run, record)
     try:
         model = cls.from_config({**record["hyperparameters"], "dtype": record["precision"]})
     except (TypeError, UserError) as error:
@@ -125,7 +126,8 @@ def restore(run: str | os.PathLike, folder: str = "checkpoints") -> keras.Model:
     return model
 
 
-def _class_of(run, record):
+def class_of(run: str | os.PathLike, record: dict[str, Any]) -> type[GenerativeModel]:
+    """Return the class that a run.json or a kerasgan.json names. Raises UserError if it is not here."""
     if "class" in record:
         return own_classes.find(run, record, GenerativeModel)
     if record["variant"] not in models.CLASSES:

@@ -50,6 +50,8 @@ class Record(keras.callbacks.Callback):
         if self.resume:
             self._lock()
             self._check_same(about)
+            if went := run_folder.read(self.run).get("went_on_from"):
+                self.model.went_on(went)  # as its checkpoints do not say what stands still
             counts = self._count_from_here()
             changed = {"data": about["data"], **self.settings, "first_step": counts["first_step"]}
             run_folder.write(self.run, {**run_folder.read(self.run), **changed})

@@ -52,6 +52,19 @@ def add_options(command, variant):
             type=_absolute,
             help=f"folder of a trained {variant.starts_from} (it is trained first, in RUN-{variant.starts_from})",
         )
+    training.add_argument(
+        "--from",
+        dest="go_on_from",
+        metavar="RUN",
+        help="go on from a trained model: a run, a .keras file or a name (kerasgan list --trained), of which all "
+        "weights that fit are taken over",
+    )
+    training.add_argument(
+        "--freeze",
+        metavar="LAYERS",
+        type=natural,
+        help="with --from: the first layers with weights of the discriminator, so many, stay as they were (0)",
+    )
     training.add_argument("--resume", action="store_true", help="go on with the run where it was stopped or killed")
     training.add_argument("--checkpoint-seconds", type=float, help="time between checkpoints (30)")
     training.add_argument(

@@ -39,10 +39,13 @@ class Until(keras.callbacks.Callback):
         self.model.stop_training = self.evaluation.seconds_before > self.seconds  # those of the last comparison
 
 
-def one_run(run, augment, seed, options, learnt, unseen, network):
-    """Return the distances that a run has at its comparisons, the last of them after the seconds that it was given."""
+def new_model(image_shape, augment, seed):
     keras.utils.set_random_seed(seed)
-    model = DCGAN(learnt.image_shape, width=32, augment=augment, half_life=5500)
+    return DCGAN(image_shape, width=32, augment=augment, half_life=5500)
+
+
+def one_run(model, run, options, learnt, unseen, network):
+    """Return the distances that a run has at its comparisons, the last of them after the seconds that it was given."""
     table = run / "evaluation.csv"
     table.unlink(missing_ok=True)  # of a run that was broken off
     evaluation = callbacks.Evaluation(run, unseen, network, options.every, len(unseen), DISTANCE, time.process_time)
@@ -58,6 +61,19 @@ def cell(name, seed, options):
     return f"{name} augmentation, seed {seed}, {options.seconds:g} s"
 
 
+def photographs_of(data):
+    """Return uint8[n, SIDE, SIDE, 3] of a folder, or of another place for data."""
+    photographs = load(data, "images", 20, image_size=(SIDE, SIDE), channels=3).columns[0]
+    return np.asarray(photographs[np.arange(len(photographs))])
+
+
+def parted(photographs, seed):
+    """Return a hundred photographs as batches to learn from, and the others."""
+    order = np.random.default_rng(seed).permutation(len(photographs))
+    learnt = Batches((photographs[order[:LEARNT]],), "images", 20, seed, mirror=True)
+    return learnt, photographs[order[LEARNT:]]
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--run", type=Path, default=Path("runs/dcgan-hundred"), help="folder for what is written")
@@ -67,21 +83,19 @@ def main():
     parser.add_argument("--every", type=int, default=60, help="epochs from one comparison to the next")
     options = parser.parse_args()
 
-    photographs = load(options.data, "images", 20, image_size=(SIDE, SIDE), channels=3).columns[0]
-    photographs = np.asarray(photographs[np.arange(len(photographs))])
+    photographs = photographs_of(options.data)
     network = feature_network("cifar10")
     options.run.mkdir(parents=True, exist_ok=True)
     path = options.run / "results.json"
     results = json.loads(path.read_text()) if path.exists() else {}
     for seed in range(options.seeds):
-        order = np.random.default_rng(seed).permutation(len(photographs))
-        learnt = Batches((photographs[order[:LEARNT]],), "images", 20, seed, mirror=True)
-        unseen = photographs[order[LEARNT:]]
+        learnt, unseen = parted(photographs, seed)
         for name, augment in AUGMENTATIONS.items():
             key = cell(name, seed, options)
             if key not in results:
                 run = options.run / f"{name}-{seed}"
-                results[key] = one_run(run, augment, seed, options, learnt, unseen, network)
+                model = new_model(learnt.image_shape, augment, seed)
+                results[key] = one_run(model, run, options, learnt, unseen, network)
                 path.write_text(json.dumps(results, indent=2) + "\n")
                 print(f"{key}: {results[key][-1]:.3g}", flush=True)
 
