@@ -38,6 +38,7 @@ OPSET = 17  # of ONNX: what onnxruntime has had since 2022, in browsers, too
 TRIED = 3  # examples that a file is tried with: another number than 1, at which its batch could have been fixed
 SIDE = 24  # pixels of pictures for a model that takes any size
 CLOSE = 1e-3  # how far numbers that are no pixels may lie apart, as a share of the largest
+COMPILED = "_XlaMustCompile"  # the attribute of what XLA has to compile, in TensorFlow's graphs
 ROUNDED = 8  # times as far, where weights are rounded to float16
 
 
@@ -210,7 +211,7 @@ def converted(model: Any, verb: str, format: str, half: bool = False) -> Convert
 
     try:
         with quiet():
-            content = kind.convert(verb, function, specs, model.trackable, half)
+            content = kind.convert(verb, _uncompiled(function), specs, model.trackable, half)
     except Unconvertible:
         raise
     except Exception as error:  # whatever a converter raises, of which no list exists
@@ -238,6 +239,77 @@ def converted(model: Any, verb: str, format: str, half: bool = False) -> Convert
         "outputs": {name: _described(spec) for name, spec in outputs.items()},
     }
     return Converted(content, about, difference)
+
+
+def _uncompiled(function):
+    """Return a tf.function as it is, or if it has pieces that XLA has to compile, one without: it does the same.
+
+    Keras has every grouped convolution compiled (R3GAN's), since TensorFlow's own are not to be relied on without it on
+    a CPU, and no converter looks into such a piece. What is returned is for converters alone.
+    """
+    import tensorflow as tf
+
+    traced = function.get_concrete_function()
+    if not any(COMPILED in piece.attr for piece in _pieces(traced.graph.as_graph_def())):
+        return function
+    (result,) = traced.structured_outputs
+    frozen = _frozen(traced)
+    graph = frozen.graph.as_graph_def()
+    for piece in _pieces(graph):
+        for name in (COMPILED, "_noinline"):
+            piece.attr.pop(name, None)
+    names = [tensor.name for tensor in frozen.inputs], [tensor.name for tensor in frozen.outputs]
+
+    def imported(graph, inputs, outputs):
+        @tf.function(autograph=False, input_signature=function.input_signature)
+        def function_of_graph(*tensors):
+            its = dict(zip(inputs, tensors, strict=True))
+            (made,) = tf.graph_util.import_graph_def(graph, input_map=its, return_elements=outputs)
+            return {result: made}
+
+        return function_of_graph
+
+    inlined = _frozen(imported(graph, *names).get_concrete_function())
+    names = [tensor.name for tensor in inlined.inputs], [tensor.name for tensor in inlined.outputs]
+    return imported(_with_fixed_shapes(inlined.graph), *names)
+
+
+def _pieces(definition):
+    """Return the nodes of a graph, the functions that it has, and their nodes."""
+    functions = definition.library.function
+    return [*definition.node, *functions, *(node for its in functions for node in its.node_def)]
+
+
+def _frozen(traced):
+    """Return a concrete function with its variables as constants, and the functions that it calls within it."""
+    from tensorflow.python.framework import convert_to_constants  # which the converters of both formats call, too
+
+    return convert_to_constants.convert_variables_to_constants_v2(
+        traced, lower_control_flow=False, aggressive_inlining=True
+    )
+
+
+def _with_fixed_shapes(graph):
+    """Return a graph's definition in which no shape is computed of which only the number of examples is open.
+
+    LiteRT's converter gives up after some such computations one after the other, as doublings of the size have them.
+    """
+    import tensorflow as tf
+
+    definition = graph.as_graph_def()
+    for node in list(definition.node):
+        if node.op != "Reshape":
+            continue
+        shape = graph.get_operation_by_name(node.name).outputs[0].shape
+        if shape.rank is None or sum(side is None for side in shape) > 1:
+            continue
+        sides = tf.constant([-1 if side is None else side for side in shape], tf.int32)
+        constant = definition.node.add(name=f"{node.name}/fixed_shape", op="Const")
+        constant.attr["dtype"].type = sides.dtype.as_datatype_enum
+        constant.attr["value"].tensor.CopyFrom(tf.make_tensor_proto(sides))
+        node.input[1] = constant.name
+        node.attr["Tshape"].type = sides.dtype.as_datatype_enum
+    return definition
 
 
 def _described(spec):

@@ -1,6 +1,7 @@
 """The page in the browser: its files, its runtime, and what it shows in a real one."""
 
 import _thread
+import base64
 import functools
 import hashlib
 import http.server
@@ -12,11 +13,13 @@ import tarfile
 import threading
 import time
 import webbrowser
+from pathlib import Path
 
 import numpy as np
 import pytest
 import requests
 from conftest import small_model
+from PIL import Image
 
 import kerasgan
 from kerasgan import demo, explore, latent
@@ -142,7 +145,8 @@ def models(tmp_path_factory):
     folder = tmp_path_factory.mktemp("models")
     facades = {"name": "facades", "right_to_left": True}
     small_model("pix2pix", (64, 64, 3)).export(folder / "houses", data=facades)
-    return {"houses": folder / "houses", "acgan_mnist": "acgan_mnist", "autoencoder_mnist": "autoencoder_mnist"}
+    shipped = ("acgan_mnist", "autoencoder_mnist", "srresnet_facades", "context_encoder_cifar10")
+    return {"houses": folder / "houses", **{name: name for name in shipped}}
 
 
 @pytest.fixture(scope="module")
@@ -209,6 +213,12 @@ def opened(browser, name):
 
 def found(browser, selector):
     return browser.find_element("css selector", selector)
+
+
+def click(browser, selector):
+    its = found(browser, selector)
+    browser.execute_script("arguments[0].scrollIntoView({block: 'center'})", its)  # not below the footer
+    its.click()
 
 
 def eventually(holds):
@@ -354,7 +364,7 @@ def test_scores_and_classes_of_a_digit_are_the_models(browser):
 
     eventually(scored)
     five = found(browser, "#anomaly_score").text
-    found(browser, "#clear").click()
+    click(browser, "#clear")
     eventually(scored)
     assert found(browser, "#anomaly_score").text != five
 
@@ -367,8 +377,185 @@ def test_scores_and_classes_of_a_digit_are_the_models(browser):
     no_complaints(browser)
 
 
-def test_a_phone_shows_the_whole_width(browser):
-    for name in ("acgan_mnist", "houses"):
+def photograph(width, height, seed=0):
+    """What looks like one to a model: large and small things, no two pixels alike."""
+    rng = np.random.default_rng(seed)
+    large = Image.fromarray(rng.integers(0, 256, (height // 10, width // 10, 3), np.uint8)).resize((width, height))
+    return np.clip(np.array(large) + rng.normal(0, 12, (height, width, 3)), 0, 255).astype(np.uint8)
+
+
+def file_of(pixels, folder, name="photograph.png"):
+    Image.fromarray(pixels).save(folder / name)
+    return str(folder / name)
+
+
+def test_a_photograph_is_enlarged_piece_by_piece_and_no_seams_are_seen(browser, tmp_path):
+    opened(browser, "srresnet_facades")
+    browser.execute_script(
+        "window.said = []; const its = document.querySelector('#status');"
+        "new MutationObserver(() => said.push(its.textContent)).observe(its, {childList: true});"
+    )
+    given = photograph(150, 130)
+    found(browser, "input[type=file]").send_keys(file_of(given, tmp_path))
+    eventually(lambda: browser.execute_script("return said").count("Piece 3 of 4 is done …") == 1)
+    eventually(lambda: "took" in found(browser, "#status").text)
+    assert (pixels(browser, "#input", 3) == given).all()
+    shown = pixels(browser, "#translate", 3)
+    assert is_close(shown, kerasgan.load("srresnet_facades").translate(given[None]))
+    assert found(browser, "#note").text == ""
+
+    found(browser, "input[type=file]").send_keys(file_of(photograph(1600, 1200), tmp_path, "large.png"))
+    eventually(lambda: "Piece 1 of 35" in found(browser, "#status").text)
+    said = "large.png was made smaller, from 1600 x 1200 to 632 x 474 pixels: larger ones would take too long."
+    assert found(browser, "#note").text.replace("\N{MULTIPLICATION SIGN}", "x") == said
+    click(browser, "#example")  # which the page does at once
+    eventually(lambda: found(browser, "#translate").get_attribute("width") == "384")
+    eventually(lambda: "took" in found(browser, "#status").text)
+    assert found(browser, "#note").text == ""
+    no_complaints(browser)
+
+
+def test_how_far_a_model_looks_around_is_measured():
+    class Blur:  # of 5 pixels, and twice as large
+        def image_shape(self, verb):
+            return (None, None, 3)
+
+        def translate(self, images):
+            wide = np.pad(images, ((0, 0), (0, 0), (2, 2), (0, 0)))
+            blurred = sum(wide[:, :, i : i + images.shape[2]].astype(int) for i in range(5)) // 5
+            return blurred.repeat(2, axis=1).repeat(2, axis=2).astype(np.uint8)
+
+    class Mean(Blur):
+        def translate(self, images):
+            return np.broadcast_to(images.mean(axis=(1, 2), keepdims=True), images.shape).astype(np.uint8)
+
+    class Pixels(Blur):
+        def translate(self, images):
+            return images
+
+    assert [demo._reach(model()) for model in (Blur, Mean, Pixels)] == [2, None, 0]
+
+
+def test_the_hole_is_moved_over_a_photograph_and_filled(browser, tmp_path):
+    from selenium.webdriver import ActionChains
+
+    opened(browser, "context_encoder_cifar10")
+    model = kerasgan.load("context_encoder_cifar10")
+    found(browser, "input[type=file]").send_keys(file_of(photograph(400, 300), tmp_path))
+    eventually(lambda: "to 128 \N{MULTIPLICATION SIGN} 96 pixels." in found(browser, "#note").text)
+    given = pixels(browser, "#input", 3)
+
+    def filled(left, top):
+        wanted = {"translate": given.copy(), "degrade": given.copy()}
+        place = np.s_[:, top : top + 32, left : left + 32]
+        for verb, images in wanted.items():
+            images[place] = getattr(model, verb)(given[place])
+        return all(is_close(pixels(browser, f"#{verb}", 3), images) for verb, images in wanted.items())
+
+    eventually(lambda: filled(48, 32))  # in the middle
+    canvas = found(browser, "#input")
+    ActionChains(browser).move_to_element(canvas).click_and_hold().move_by_offset(-205, 0).perform()
+    eventually(lambda: filled(0, 32))  # and no farther
+    ActionChains(browser).release().perform()
+    canvas.send_keys("\ue014\ue014\ue013")  # twice to the right, and up
+    eventually(lambda: filled(2, 31))
+    no_complaints(browser)
+
+
+def test_between_the_pictures_of_an_autoencoder_are_lines(browser):
+    opened(browser, "autoencoder_mnist")
+    model = kerasgan.load("autoencoder_mnist")
+    middle, sample = "#arc figure canvas", ".sample:nth-child(1) canvas"
+    eventually(lambda: latent_of(browser, middle) is not None and found(browser, "#anomaly_score").text)
+    ends = [latent_of(browser, f".sample:nth-child({i}) canvas") for i in (1, 2)]
+    eventually(lambda: np.allclose(latent_of(browser, middle), np.mean(ends, axis=0), atol=1e-4))
+    assert is_close(pixels(browser, middle, 1), model.decode(latents=latent_of(browser, middle)[None]))
+    assert not browser.find_elements("css selector", "#truncation, #seed")
+
+    drawn = pixels(browser, "#input", 1)
+    found(browser, "#take").send_keys("\n")
+    eventually(lambda: np.allclose(latent_of(browser, sample), model.encode(drawn)[0], rtol=1e-3, atol=1e-3))
+    assert is_close(pixels(browser, sample, 1), model.reconstruct(drawn))
+    eventually(lambda: np.allclose(latent_of(browser, middle), (latent_of(browser, sample) + ends[1]) / 2, atol=1e-4))
+    no_complaints(browser)
+
+
+def drop(browser, content, name):
+    """Drop a file onto the page, as the file manager's mouse would."""
+    browser.execute_script(
+        "const transfer = new DataTransfer();"
+        "transfer.items.add(new File([Uint8Array.from(atob(arguments[0]), (c) => c.charCodeAt(0))], arguments[1]));"
+        "const all = {bubbles: true, cancelable: true, dataTransfer: transfer};"
+        "document.querySelector('main').dispatchEvent(new DragEvent('drop', all));",
+        base64.b64encode(content).decode(),
+        name,
+    )
+
+
+def test_a_picture_that_is_dropped_is_translated_and_what_is_saved_is_what_is_shown(browser, models, tmp_path):
+    opened(browser, "houses")
+    given = photograph(64, 64)
+    drop(browser, Path(file_of(given, tmp_path)).read_bytes(), "photograph.png")
+    eventually(lambda: (pixels(browser, "#input", 3) == given).all())
+    wanted = kerasgan.load(models["houses"]).translate(given[None])
+    eventually(lambda: is_close(pixels(browser, "#translate", 3), wanted))
+
+    where = {"behavior": "allow", "downloadPath": str(tmp_path)}
+    browser.execute_cdp_cmd("Browser.setDownloadBehavior", where)
+    click(browser, "#translate + figcaption button")
+    eventually((tmp_path / "translate.png").is_file)
+    assert (
+        np.array(Image.open(tmp_path / "translate.png").convert("RGB")) == pixels(browser, "#translate", 3)[0]
+    ).all()
+
+    drop(browser, b"no picture", "notes.txt")
+    eventually(lambda: found(browser, "#status").text == "notes.txt is not a picture that this browser can read.")
+    assert (pixels(browser, "#input", 3) == given).all()
+    no_complaints(browser)
+
+
+def focused(browser):
+    return browser.execute_script("const e = document.activeElement; return e.id || e.className || e.tagName;")
+
+
+def test_a_keyboard_reaches_all_and_draws_and_moves(browser, models):
+    from selenium.webdriver import ActionChains, Keys
+
+    opened(browser, "acgan_mnist")
+    middle = "#plane figure canvas"
+    eventually(lambda: latent_of(browser, middle) is not None and found(browser, "#classify .best"))
+    reached = []
+    while focused(browser) != "BODY" or not reached:
+        ActionChains(browser).send_keys(Keys.TAB).perform()
+        reached.append(focused(browser))
+        assert len(reached) < 100
+    assert {"models", "sample", "slot", "seed", "others", "truncation", "pad", "save", "input", "clear"} <= set(reached)
+    assert reached.count("sample") == 18
+
+    corners = [latent_of(browser, f".sample:nth-child({i}) canvas") for i in (3, 4, 5, 6)]
+    found(browser, ".pad").send_keys(Keys.ARROW_RIGHT * 2, Keys.ARROW_UP)  # to (0.6, 0.45)
+    wanted = latent.corners(np.stack(corners), 21, 21)[9, 12]
+    eventually(lambda: np.allclose(latent_of(browser, middle), wanted, atol=1e-3))
+    found(browser, ".labels button:nth-child(4)").send_keys(" ")
+    three = kerasgan.load("acgan_mnist").decode(latents=wanted[None], labels=[3])
+    eventually(lambda: is_close(pixels(browser, middle, 1), three))
+
+    chooser = found(browser, "#models")
+    chooser.send_keys(Keys.HOME)
+    eventually(lambda: browser.find_elements("css selector", ".palette") and "ms" in found(browser, "#status").text)
+    found(browser, ".palette button:nth-child(12)").send_keys(" ")
+    canvas, before = found(browser, "#input"), pixels(browser, "#input", 3)
+    canvas.send_keys(" ", Keys.ARROW_RIGHT * 4, Keys.ARROW_DOWN * 3, " ")  # a rectangle from the middle on
+    drawn = pixels(browser, "#input", 3)
+    wanted = before.copy()
+    wanted[:, 32:35, 32:36] = (0xAD, 0, 2)
+    assert (drawn == wanted).all()
+    eventually(lambda: is_close(pixels(browser, "#translate", 3), kerasgan.load(models["houses"]).translate(drawn)))
+    no_complaints(browser)
+
+
+def test_a_phone_shows_the_whole_width(browser, models):
+    for name in models:
         opened(browser, name)
         browser.execute_cdp_cmd(
             "Emulation.setDeviceMetricsOverride",
@@ -376,4 +563,53 @@ def test_a_phone_shows_the_whole_width(browser):
         )
         wide = browser.execute_script("return document.documentElement.scrollWidth")
         browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
-        assert wide <= 360
+        assert wide <= 360, name
+
+
+def luminance(colour):
+    """The relative luminance of a CSS colour (WCAG 2)."""
+    rgb = np.array(re.findall(r"\d+", colour)[:3], float) / 255
+    return np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4) @ (0.2126, 0.7152, 0.0722)
+
+
+def test_text_is_read_in_light_and_dark(browser):
+    opened(browser, "context_encoder_cifar10")
+    pages = {}
+    for scheme in ("light", "dark"):
+        media = {"features": [{"name": "prefers-color-scheme", "value": scheme}]}
+        browser.execute_cdp_cmd("Emulation.setEmulatedMedia", media)
+        for selector, behind in {
+            "body": "body",
+            ".hint": "section",
+            "a": "body",
+            "h2": "section",
+            "#clear": "#clear",
+            ".choice [aria-pressed=true]": ".choice [aria-pressed=true]",
+            "#status": "footer",
+        }.items():
+            text, ground = browser.execute_script(
+                "const of = (s) => getComputedStyle(document.querySelector(s));"
+                "return [of(arguments[0]).color, of(arguments[1]).backgroundColor];",
+                selector,
+                behind,
+            )
+            light, dark = sorted((luminance(text), luminance(ground)), reverse=True)
+            assert (light + 0.05) / (dark + 0.05) >= 4.5, (scheme, selector, text, ground)
+            pages[scheme] = luminance(ground)
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})
+    assert pages["light"] > 0.8 > 0.1 > pages["dark"]
+
+
+def test_a_browser_in_japanese_gets_the_page_in_japanese(browser):
+    agent = browser.execute_script("return navigator.userAgent")
+    for language, said in {
+        "ja-JP": ("ja", "あなたの画像", "枠を動かす"),
+        "de": ("en", "Your picture", "Move the frame"),
+    }.items():
+        browser.execute_cdp_cmd("Emulation.setUserAgentOverride", {"userAgent": agent, "acceptLanguage": language})
+        browser.get("about:blank")
+        browser.get(f"{browser.address}#context_encoder_cifar10")
+        eventually(lambda: browser.find_elements("css selector", "#given-title"))
+        shown = found(browser, "html").get_attribute("lang"), found(browser, "#given-title").text
+        assert (*shown, found(browser, ".choice button").text) == said
+    browser.execute_cdp_cmd("Emulation.setUserAgentOverride", {"userAgent": agent, "acceptLanguage": "en"})

@@ -14,6 +14,7 @@ from kerasgan import exports, saved_model
 from kerasgan.cli import main
 from kerasgan.contract.small import SHAPE, small_model
 from kerasgan.errors import UserError
+from kerasgan.models.r3gan import R3GAN
 
 PACKAGES = dict.fromkeys(name for kind in exports.FORMATS.values() for name in kind.packages)
 MISSING = [name for name in PACKAGES if importlib.util.find_spec(name) is None]
@@ -165,6 +166,24 @@ def test_other_results_are_not_kept(format, shipped, tmp_path, monkeypatch):
     with pytest.raises(UserError, match="Nothing that dcgan does .*decode: .* results are others, by up to"):
         shipped["dcgan_mnist"].export(tmp_path / "x", format)
     assert list(tmp_path.iterdir()) == []
+
+
+@ALL
+def test_grouped_convolutions_which_keras_has_compiled_are_those_of_the_saved_model(format, tmp_path):
+    model = R3GAN((24, 16, 3), width=16, full_width=6, blocks=1, groups=4, latent_dim=5, half_life=0)
+    rng = np.random.default_rng(0)
+    for weights in model.generator.weights:  # some of which start at 0
+        weights.assign(weights + 0.2 * rng.standard_normal(weights.shape))
+    model.compile()
+    model.export(tmp_path / "saved")
+    loaded = saved_model.load(tmp_path / "saved")
+    z = rng.standard_normal((5, 5)).astype(np.float32)
+    wanted = loaded.decode(z)
+    assert wanted.std() > 30
+    for its in (loaded, saved_model.LiveModel(model)):
+        content = exports.converted(its, "decode", format).content
+        (images,) = exports.FORMATS[format].load(content)({"latents": z}).values()
+        assert np.abs(images.astype(int) - wanted).max() <= 1
 
 
 @converts

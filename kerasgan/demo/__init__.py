@@ -22,6 +22,7 @@ from kerasgan.paths import expanded
 
 PAGE = Path(__file__).parent / "page"
 SHOWN = ("decode", "translate", "translate_back", "reconstruct", "degrade", "classify", "anomaly_score", "log_prob")
+FARTHEST = 64  # pixels: what depends on more around it cannot be made piece by piece
 DIRECTIONS = 6  # sliders: what matters less is hard to see
 
 
@@ -77,8 +78,27 @@ def _write_model(folder, to, verbose):
     about = run_folder.about_model(to)
     if not set(SHOWN) & set(about["verbs"]):
         raise UserError(f"Nothing of {about['variant']} that a page shows can be exported: leave it out.")
+    if "translate" in about["verbs"] and model.image_shape("translate")[0] is None:
+        (to / "pieces.json").write_text(json.dumps({"reach": _reach(model)}) + "\n", encoding="utf-8")
     if "decode" in about["verbs"] and "sample" in model.about["verbs"]:
         (to / "directions.json").write_text(json.dumps(_directions(model, verbose)) + "\n", encoding="utf-8")
+
+
+def _reach(model) -> int | None:
+    """Return how many pixels away from a place what is translated there depends on: None if they are too many.
+
+    Of two pictures of noise that have their right half in common, it is how far into it their translations differ.
+    """
+    import numpy as np
+
+    rng = np.random.default_rng(0)
+    channels = model.image_shape("translate")[-1]
+    a, b = rng.integers(0, 256, (2, 1, FARTHEST, 2 * FARTHEST, channels), np.uint8)
+    b[:, :, FARTHEST:] = a[:, :, FARTHEST:]
+    made, other = (model.translate(images=images) for images in (a, b))
+    differ = np.flatnonzero((made != other).any(axis=(0, 1, 3)))
+    reach = max(0, -(-(differ.max(initial=0) + 1) * 2 * FARTHEST // made.shape[2]) - FARTHEST)
+    return int(reach) if reach < FARTHEST else None
 
 
 def _directions(model, verbose) -> list[dict[str, Any]]:

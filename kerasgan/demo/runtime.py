@@ -1,4 +1,7 @@
-"""ONNX Runtime Web, which runs models in a browser: downloaded once from the npm registry, and kept in the cache."""
+"""ONNX Runtime Web, which runs models in a browser: downloaded once from the npm registry, and kept in the cache.
+
+benchmarks/browser.md says how it compares with LiteRT.js.
+"""
 
 from __future__ import annotations
 

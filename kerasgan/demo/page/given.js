@@ -1,39 +1,66 @@
 // What a model makes of a picture that is drawn or dropped: other pictures, classes and scores.
 
 import { choice, element, newest, section, slider } from "./elements.js";
+import { digit, front, HOUSE } from "./examples.js";
 import { report } from "./page.js";
 import { paletteOf } from "./palettes.js";
-import { draw, figure, picture, read } from "./pictures.js";
+import { figure, picture, read, whole } from "./pictures.js";
+import { pieces, putTogether } from "./pieces.js";
 import { words } from "./words.js";
 
 const VERBS = ["translate", "translate_back", "reconstruct", "degrade", "classify", "anomaly_score", "log_prob"];
-const LONGEST = 96; // pixels of a side that a model of any size is given: more takes seconds
+const SIDE = 96; // pixels of the canvas of a model that takes any size
+const MOST = 300_000; // pixels of a photograph that is given to it in pieces: half a minute of work
+const AROUND = 3; // times a model's own size has a photograph with a hole, at most: in a larger one, too little is around it
 const BRUSH = 1 / 14; // of the side: a pen's width in handwritten digits
 
-export function showGiven(model, main) {
+export async function showGiven(model, main, space) {
   const verbs = VERBS.filter((verb) => model.has(verb));
   if (!verbs.length) return;
   const [, height, width, channels] = model.about.verbs[verbs[0]].inputs.images.shape;
-  const isFixed = typeof height === "number";
-  const input = { model, channels, isFixed, palette: paletteOf(model.about) };
+  const input = { model, channels, palette: paletteOf(model.about), note: element("p", { class: "hint", id: "note" }) };
+  input.fixed = typeof height === "number" ? { width, height } : null;
+  input.reach = input.fixed ? null : (await (await fetch(`${model.folder}/pieces.json`)).json()).reach;
+  const fillsHoles = input.fixed !== null && model.has("translate") && model.has("degrade");
+  const [columns, rows] = input.fixed ? [width, height] : [SIDE, SIDE];
+  input.start = fillsHoles ? { width: AROUND * columns, height: AROUND * rows } : { width: columns, height: rows };
   input.canvas = element("canvas", {
-    id: "input", width: isFixed ? width : LONGEST, height: isFixed ? height : LONGEST, tabindex: 0,
-    role: "application", "aria-label": words.drawKeys,
+    id: "input", ...input.start, tabindex: 0, role: "application", "aria-label": fillsHoles ? words.holeKeys : words.drawKeys,
   });
   input.pen = input.canvas.getContext("2d", { willReadFrequently: true });
+  input.hole = fillsHoles ? hole(input) : null;
   const outputs = verbs.map((verb) => output(model, verb));
   input.changed = newest(async (isStale) => {
-    const images = read(input.canvas, channels);
     for (const its of outputs) {
-      its.show(await model.run(its.verb, { images }));
+      if (its.canvas) await inPieces(input, its, isStale);
+      else its.show(await model.run(its.verb, { images: read(input.canvas, channels, input.hole?.area()) }));
       if (isStale()) return;
     }
   });
-  const easel = element("div", { class: "easel" }, element("div", { class: "stage" }, input.canvas), ...tools(input));
-  const hint = input.palette ? words.labelsHint : channels === 1 ? words.digitHint : words.photographHint;
-  main.append(section("given", words.given, hint,
+  const stage = element("div", { class: "stage" }, input.canvas, ...(input.hole ? [input.hole.frame] : []));
+  const easel = element("div", { class: "easel" }, stage, input.note, ...tools(input, space));
+  main.append(section("given", words.given, hint(input),
     element("div", { class: "given" }, easel, element("div", { class: "outputs" }, ...outputs.map((its) => its.element)))));
   example(input);
+}
+
+function hint({ palette, channels, hole, reach }) {
+  if (palette) return words.labelsHint;
+  if (channels === 1) return words.digitHint;
+  if (hole) return words.holeHint;
+  return reach === null ? words.photographHint : words.piecesHint;
+}
+
+async function inPieces(input, { verb, canvas }, isStale) {
+  const { model, hole, reach } = input;
+  const all = hole ? hole.area() : whole(input.canvas);
+  const parts = reach === null ? [{ kept: all, given: all }] : pieces(all.width, all.height, reach);
+  let total = 0;
+  await putTogether(model, verb, input, parts, canvas, (n, milliseconds) => {
+    total += milliseconds;
+    report(n < parts.length ? words.piece(n, parts.length) : words.took(total));
+    return !isStale() && input.canvas.isConnected; // another model may have been chosen
+  });
 }
 
 // ---- what comes out -------------------------------------------------------------------------------------------------
@@ -50,7 +77,7 @@ function output(model, verb) {
   }
   const canvas = picture(caption);
   canvas.id = verb;
-  return { verb, show: (made) => draw(canvas, made), element: figure(canvas, caption, verb) };
+  return { verb, canvas, element: figure(canvas, caption, verb) };
 }
 
 function bars(names, caption) {
@@ -79,29 +106,23 @@ function clear({ canvas, pen, channels, palette }) {
   pen.fillRect(0, 0, canvas.width, canvas.height);
 }
 
+function resize(input, { width, height }, note = "") {
+  Object.assign(input.canvas, { width, height });
+  input.note.textContent = note;
+  input.hole?.move(width / 2, height / 2);
+}
+
 function example(input) {
   const { canvas, pen, channels, palette, changed } = input;
+  resize(input, input.start);
   clear(input);
-  const [x, y] = [canvas.width / 64, canvas.height / 64];
-  if (channels === 1) {
-    pen.fillStyle = "white";
-    pen.textAlign = "center";
-    pen.font = `${52 * y}px sans-serif`;
-    pen.fillText("5", canvas.width / 2, 51 * y);
-  } else {
-    const parts = palette ? palette.example.map(([name, ...place]) => [palette.colours[name], ...place]) : HOUSE;
-    for (const [colour, left, top, width, height] of parts) {
-      pen.fillStyle = colour;
-      pen.fillRect(Math.round(left * x), Math.round(top * y), Math.round(width * x), Math.round(height * y));
-    }
-  }
+  if (palette) front(pen, palette.example.map(([name, ...place]) => [palette.colours[name], ...place]));
+  else if (channels === 1) digit(pen, "5");
+  else front(pen, HOUSE);
   changed();
 }
 
-const HOUSE = [["#9cc4e4", 0, 0, 64, 44], ["#6b9a4b", 0, 44, 64, 20], ["#8a3b2a", 12, 14, 40, 10], ["#e3d3b0", 14, 24, 36, 28],
-  ["#41546b", 19, 28, 8, 8], ["#41546b", 37, 28, 8, 8], ["#5a3a22", 28, 38, 8, 14]];
-
-function tools(input) {
+function tools(input, space) {
   const { canvas, channels, palette } = input;
   const state = { tool: "brush", size: Math.max(1, BRUSH * canvas.width), colour: "white" };
   const ink = [];
@@ -121,7 +142,8 @@ function tools(input) {
     ink.push(element("label", {}, `${words.colour} `, colour));
   }
   if (palette) state.tool = "rectangle";
-  const names = ["brush", "rectangle", "eraser"];
+  if (input.hole) state.tool = "hole";
+  const names = [...(input.hole ? ["hole"] : []), "brush", "rectangle", "eraser"];
   const kinds = choice(names, names.map((name) => words.tools[name]), state.tool, (name) => {
     state.tool = name;
   });
@@ -132,6 +154,8 @@ function tools(input) {
   file.addEventListener("change", () => place(input, file.files[0]));
   drawing(input, state);
   dropping(input);
+  const taking = space?.take
+    ? [element("button", { type: "button", id: "take", onclick: () => space.take(read(canvas, channels)) }, words.take)] : [];
   const wipe = () => {
     clear(input);
     input.changed();
@@ -140,7 +164,7 @@ function tools(input) {
     kinds, ...ink, size.label,
     element("div", { class: "tools" },
       element("button", { type: "button", id: "clear", onclick: wipe }, words.clear),
-      element("button", { type: "button", id: "example", onclick: () => example(input) }, words.example), file),
+      element("button", { type: "button", id: "example", onclick: () => example(input) }, words.example), ...taking, file),
   ];
 }
 
@@ -155,7 +179,9 @@ function drawing(input, state) {
   };
   const stroke = (from, to) => {
     pen.strokeStyle = pen.fillStyle = state.tool === "eraser" ? empty : state.colour;
-    if (state.tool === "rectangle") {
+    if (state.tool === "hole") {
+      input.hole.move(...to);
+    } else if (state.tool === "rectangle") {
       const [left, right] = [from[0], to[0]].sort((a, b) => a - b);
       const [top, bottom] = [from[1], to[1]].sort((a, b) => a - b);
       pen.putImageData(before, 0, 0);
@@ -193,7 +219,7 @@ function drawing(input, state) {
 }
 
 // With a keyboard: arrows move a cross, Space sets a dot there, and Enter the two corners of a rectangle.
-function keys({ canvas }, state, stroke, remember) {
+function keys({ canvas, hole, changed }, state, stroke, remember) {
   const cross = element("span", { class: "dot" });
   let [x, y] = [canvas.width / 2, canvas.height / 2];
   let corner = null;
@@ -202,7 +228,7 @@ function keys({ canvas }, state, stroke, remember) {
     cross.style.top = `${(100 * y) / canvas.height}%`;
   };
   canvas.addEventListener("focus", () => {
-    if (canvas.matches(":focus-visible")) canvas.after(cross);
+    if (canvas.matches(":focus-visible") && state.tool !== "hole") canvas.after(cross);
     move();
   });
   canvas.addEventListener("blur", () => cross.remove());
@@ -210,7 +236,10 @@ function keys({ canvas }, state, stroke, remember) {
     const step = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] }[event.key];
     if (!step && event.key !== " ") return;
     event.preventDefault();
-    if (step) {
+    if (state.tool === "hole") {
+      if (step) hole.step(...step);
+      changed();
+    } else if (step) {
       x = Math.min(canvas.width, Math.max(0, x + step[0]));
       y = Math.min(canvas.height, Math.max(0, y + step[1]));
       move();
@@ -244,15 +273,40 @@ async function place(input, file) {
     report(words.noPicture(file.name));
     return;
   }
-  const { canvas, pen, isFixed, changed } = input;
-  if (!isFixed) {
-    const share = Math.min(1, LONGEST / Math.max(bitmap.width, bitmap.height));
-    canvas.width = Math.max(1, Math.round(bitmap.width * share));
-    canvas.height = Math.max(1, Math.round(bitmap.height * share));
-  }
+  const { canvas, pen, changed } = input;
+  const size = sizeOf(input, bitmap);
+  const isSmaller = size !== input.start && size.width < bitmap.width;
+  const tell = input.reach === null ? words.smaller : words.smallerForTime;
+  resize(input, size, isSmaller ? tell(file.name, bitmap, size) : "");
   const share = Math.max(canvas.width / bitmap.width, canvas.height / bitmap.height);
   const [width, height] = [bitmap.width * share, bitmap.height * share];
   pen.imageSmoothingQuality = "high";
   pen.drawImage(bitmap, (canvas.width - width) / 2, (canvas.height - height) / 2, width, height);
   changed();
+}
+
+// The size at which a photograph is shown to a model.
+function sizeOf({ start, fixed, hole, reach }, { width, height }) {
+  if (fixed && !hole) return start;
+  const least = fixed ? Math.max(fixed.width / width, fixed.height / height) : 0;
+  const most = fixed ? AROUND * least : reach === null ? SIDE / Math.max(width, height) : Math.sqrt(MOST / (width * height));
+  const share = Math.max(least, Math.min(1, most));
+  return { width: Math.max(1, Math.round(width * share)), height: Math.max(1, Math.round(height * share)) };
+}
+
+// What a model of one size sees of a photograph, with the hole that it fills: it can be moved about there.
+function hole({ canvas, fixed, model }) {
+  const edge = 50 * (1 - (model.about.hyperparameters?.hole ?? 1));
+  const frame = element("span", { class: "frame" }, element("span", { style: `inset: ${edge}%` }));
+  const area = { left: 0, top: 0, ...fixed };
+  const within = (start, length, all) => Math.min(all - length, Math.max(0, Math.round(start)));
+  const move = (x, y) => {
+    area.left = within(x - area.width / 2, area.width, canvas.width);
+    area.top = within(y - area.height / 2, area.height, canvas.height);
+    for (const [side, all] of Object.entries({ left: "width", top: "height", width: "width", height: "height" })) {
+      frame.style[side] = `${(100 * area[side]) / canvas[all]}%`;
+    }
+  };
+  const step = (x, y) => move(area.left + area.width / 2 + x, area.top + area.height / 2 + y);
+  return { frame, move, step, area: () => ({ ...area }) };
 }

@@ -1,7 +1,8 @@
 // What a model's latents mean: samples, and what lies between them.
 
 import { choice, element, newest, section, slider } from "./elements.js";
-import { arithmetic, between, drawn, mean, moved, normal, spherical } from "./latents.js";
+import { examples } from "./examples.js";
+import { arithmetic, between, drawn, linear, mean, moved, normal, spherical } from "./latents.js";
 import { draw, figure, picture } from "./pictures.js";
 import { words } from "./words.js";
 
@@ -11,47 +12,88 @@ const UNBOUNDED = 3; // the threshold from which on nothing is drawn again
 const FAR = 3; // standard deviations to each side, along a direction
 const PLANE = 0.05; // of a plane's side, that an arrow key moves
 
+// Returns the space, whose take(images) puts a picture into it where the model can encode one; or null without latents.
 export async function showLatents(model, main) {
-  if (!model.has("decode") || !model.about.latents.distribution) return;
+  const drawsSamples = model.has("decode") && model.about.latents.distribution !== undefined;
+  if (!drawsSamples && !(model.has("decode") && model.has("encode"))) return null;
   const classes = "labels" in model.about.verbs.decode.inputs ? model.about.class_names : null;
-  const space = { model, label: 0, slots: [], active: null, changed: [] };
+  const space = { model, label: 0, slots: [], active: null, changed: [], cells: [] };
+  space.way = drawsSamples ? spherical : linear; // without a prior there is no length that latents should keep
+  space.cells = Array.from({ length: SAMPLES }, (_, i) => cell(space, i));
 
-  const samples = sampleGrid(space, classes);
+  const samples = drawsSamples ? sampleGrid(space, classes) : encodedGrid(space);
   main.append(samples.section);
   const places = [arc(space), plane(space), sum(space)];
-  const response = await fetch(`${model.folder}/directions.json`);
-  const directions = response.ok ? await response.json() : [];
-  if (directions.length) places.push(along(space, directions));
+  if (drawsSamples) {
+    const response = await fetch(`${model.folder}/directions.json`);
+    const directions = response.ok ? await response.json() : [];
+    if (directions.length) places.push(along(space, directions));
+  }
   main.append(...places.map((place) => place.section));
   activate(space, space.slots[0]);
   await samples.draw();
-  space.slots.forEach((slot, i) => fill(space, slot, samples.cells[i % SAMPLES]));
+  space.slots.forEach((slot, i) => fill(space, slot, space.cells[i % SAMPLES]));
   for (const change of space.changed) change();
+  if (model.has("encode")) space.take = taking(space);
+  return space;
 }
 
 // ---- samples --------------------------------------------------------------------------------------------------------
 
+function cell(space, i) {
+  const canvas = picture("");
+  const button = element("button", { type: "button", class: "sample", "aria-label": words.sample(i + 1) }, canvas);
+  const its = { canvas, button, latent: null, wasDragged: false };
+  button.addEventListener("click", () => {
+    if (its.wasDragged) its.wasDragged = false; // the end of a drag is a click, too
+    else pick(space, its);
+  });
+  drag(space, its);
+  return its;
+}
+
+function grid({ cells }) {
+  return element("div", { class: "grid" }, ...cells.map((its) => its.button));
+}
+
+async function set(space, its, latent) {
+  draw(its.canvas, await space.model.decode(latent, space.label));
+  its.latent = its.canvas.latent = latent;
+}
+
+async function encoded(space, images) {
+  return (await space.model.run("encode", { images })).data;
+}
+
+// Pictures come into the grid one after the other, in place of what is there, and into the place that is chosen.
+function taking(space) {
+  let count = 0;
+  return async (images) => {
+    const its = space.cells[count++ % SAMPLES];
+    await set(space, its, await encoded(space, images));
+    pick(space, its);
+  };
+}
+
+function encodedGrid(space) {
+  const given = examples(SAMPLES, space.model.about.verbs.encode.inputs.images.shape);
+  return {
+    draw: async () => {
+      for (const [i, its] of space.cells.entries()) await set(space, its, await encoded(space, given[i]));
+    },
+    section: section("samples", words.encoded, words.encodedHint, grid(space)),
+  };
+}
+
 function sampleGrid(space, classes) {
   let [seed, threshold] = [0, UNBOUNDED];
-  const cells = Array.from({ length: SAMPLES }, (_, i) => {
-    const canvas = picture("");
-    const button = element("button", { type: "button", class: "sample", "aria-label": words.sample(i + 1) }, canvas);
-    const cell = { canvas, button, latent: null, wasDragged: false };
-    button.addEventListener("click", () => {
-      if (cell.wasDragged) cell.wasDragged = false; // the end of a drag is a click, too
-      else pick(space, cell);
-    });
-    drag(space, cell);
-    return cell;
-  });
-
+  const { cells } = space;
   const drawAll = newest(async (isStale) => {
     const next = normal(seed);
     const dimension = space.model.about.latents.dimension;
     const latents = cells.map(() => drawn(next, dimension, threshold < UNBOUNDED ? threshold : Infinity));
-    for (const [i, cell] of cells.entries()) {
-      draw(cell.canvas, await space.model.decode(latents[i], space.label));
-      cell.latent = cell.canvas.latent = latents[i];
+    for (const [i, its] of cells.entries()) {
+      await set(space, its, latents[i]);
       if (isStale()) return;
     }
   });
@@ -77,12 +119,10 @@ function sampleGrid(space, classes) {
     for (const change of space.changed) change();
   };
   const labels = classes ? [choice(classes.map((_, i) => i), classes, 0, relabel, "choice labels")] : [];
-  const grid = element("div", { class: "grid" }, ...cells.map((cell) => cell.button));
   return {
-    cells,
     draw: drawAll,
     section: section(
-      "samples", words.samples, words.samplesHint, ...labels, grid,
+      "samples", words.samples, words.samplesHint, ...labels, grid(space),
       element("div", { class: "tools" }, element("label", {}, `${words.seed} `, number), others, truncation.label),
     ),
   };
@@ -167,7 +207,7 @@ function result(space, name, latent) {
 
 function arc(space) {
   let share = 0.5;
-  const made = result(space, words.between, () => spherical(from.latent(), to.latent(), share));
+  const made = result(space, words.between, () => space.way(from.latent(), to.latent(), share));
   const from = slot(space, words.from, made.change);
   const to = slot(space, words.to, made.change);
   const { label } = slider(words.share, { min: 0, max: 1, step: 0.01, value: share }, (value) => {
@@ -175,12 +215,12 @@ function arc(space) {
     made.change();
   });
   const row = element("div", { class: "row" }, from.button, made.figure, to.button);
-  return { section: section("arc", words.arc, words.arcHint, row, label) };
+  return { section: section("arc", words.arc, space.way === linear ? words.lineHint : words.arcHint, row, label) };
 }
 
 function plane(space) {
   let [x, y] = [0.5, 0.5];
-  const made = result(space, words.plane, () => between(corners.map((its) => its.latent()), x, y));
+  const made = result(space, words.plane, () => between(corners.map((its) => its.latent()), x, y, space.way));
   const corners = words.corners.map((name) => slot(space, name, made.change));
   const dot = element("span", { class: "dot" });
   const pad = element("div", { class: "pad", tabindex: 0, role: "application", "aria-label": words.planeKeys }, made.canvas, dot);

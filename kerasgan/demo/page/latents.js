@@ -28,6 +28,10 @@ export function drawn(next, dimension, threshold = Infinity) {
 const dot = (a, b) => a.reduce((sum, value, i) => sum + value * b[i], 0);
 const length = (a) => Math.sqrt(dot(a, a));
 
+export function linear(a, b, t) {
+  return a.map((value, i) => (1 - t) * value + t * b[i]);
+}
+
 // The latent at a share t of the arc from a to b; its length goes evenly from a's to b's. Where there is no arc, for one
 // has no length or they have one line, it is the straight one.
 export function spherical(a, b, t) {
@@ -35,15 +39,15 @@ export function spherical(a, b, t) {
   const cosine = dot(a, b) / (lengths[0] * lengths[1]);
   const angle = Math.acos(Math.min(1, Math.max(-1, cosine)));
   const sine = Math.sin(angle);
-  if (!(sine > 1e-6)) return a.map((value, i) => (1 - t) * value + t * b[i]);
+  if (!(sine > 1e-6)) return linear(a, b, t);
   const radius = (1 - t) * lengths[0] + t * lengths[1];
   const [of_a, of_b] = [Math.sin((1 - t) * angle) / (sine * lengths[0]), Math.sin(t * angle) / (sine * lengths[1])];
   return a.map((value, i) => radius * (of_a * value + of_b * b[i]));
 }
 
 // The latent at (x, y), from 0 to 1, between four: top left, top right, bottom left and bottom right.
-export function between([topLeft, topRight, bottomLeft, bottomRight], x, y) {
-  return spherical(spherical(topLeft, bottomLeft, y), spherical(topRight, bottomRight, y), x);
+export function between([topLeft, topRight, bottomLeft, bottomRight], x, y, way) {
+  return way(way(topLeft, bottomLeft, y), way(topRight, bottomRight, y), x);
 }
 
 export function mean(latents) {

@@ -27,8 +27,8 @@ async function show(name) {
   );
   const place = element("div", { class: "model" }); // of its own: another model may be chosen before this one is shown
   main.replaceChildren(place);
-  await showLatents(model, place);
-  showGiven(model, place);
+  const space = await showLatents(model, place);
+  await showGiven(model, place, space);
 }
 
 function chooser(names, chosen) {

@@ -8,20 +8,26 @@ export function picture(name) {
 }
 
 // data: uint8 [1, height, width, 1 or 3]
-export function draw(canvas, { data, shape: [, height, width, channels] }) {
+export function pixelsOf({ data, shape: [, height, width, channels] }) {
   const pixels = new ImageData(width, height);
   for (let i = 0; i < width * height; i++) {
     for (let c = 0; c < 3; c++) pixels.data[4 * i + c] = data[channels * i + (channels === 1 ? 0 : c)];
     pixels.data[4 * i + 3] = 255;
   }
-  canvas.width = width;
-  canvas.height = height;
+  return pixels;
+}
+
+export function draw(canvas, made) {
+  const pixels = pixelsOf(made);
+  canvas.width = pixels.width;
+  canvas.height = pixels.height;
   canvas.getContext("2d").putImageData(pixels, 0, 0);
 }
 
-export function read(canvas, channels) {
-  const { width, height } = canvas;
-  const pixels = canvas.getContext("2d").getImageData(0, 0, width, height).data;
+export const whole = ({ width, height }) => ({ left: 0, top: 0, width, height });
+
+export function read(canvas, channels, { left, top, width, height } = whole(canvas)) {
+  const pixels = canvas.getContext("2d").getImageData(left, top, width, height).data;
   const data = new Uint8Array(width * height * channels);
   for (let i = 0; i < width * height; i++) {
     const [r, g, b] = pixels.subarray(4 * i);
