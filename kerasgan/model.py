@@ -680,7 +680,7 @@ class GenerativeModel(keras.Model):
             return exports.write(live, filepath, format, verb, half, verbose)
         if verb is not None:
             raise UserError("A tf_saved_model holds all that a model can do: leave out verb.")
-        endpoints = saved_model.halved(model) if half else model.endpoints()
+        endpoints = saved_model.halved(self) if half else model.endpoints()
         stored = {"weights": "float16"} if half else {}
         saved_model.write(filepath, endpoints, {**self.describe(), **stored, **about})
         if verbose:

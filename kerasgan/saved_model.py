@@ -51,10 +51,14 @@ def halved(model: GenerativeModel) -> dict[str, tuple[Callable, list[tf.TensorSp
     """Return a model's endpoints, which store float32 weights in float16 and compute with them in float32."""
     import keras
 
-    stored = [tf.Variable(tf.cast(w.value, tf.float16)) if w.dtype == "float32" else w.value for w in model.weights]
+    def exported():  # of its own for each use: a model may keep what was traced for another verb
+        return model.twin().for_inference()
+
+    weights = exported().weights
+    stored = [tf.Variable(tf.cast(w.value, tf.float16)) if w.dtype == "float32" else w.value for w in weights]
 
     def of_stored(verb):
-        tried, twin = model.twin(), model.twin()  # of its own: a model may keep what was traced for another verb
+        tried, twin = exported(), exported()
         function, inputs = tried.endpoints()[verb]
         traced = tf.function(function, input_signature=inputs, autograph=False).get_concrete_function()
         used = {id(v) for v in traced.variables}

@@ -9,6 +9,7 @@ import tensorflow as tf
 from conftest import one_batch, small_batches, small_model, values
 
 import kerasgan
+from kerasgan import saved_model
 from kerasgan.models import RealNVP
 from kerasgan.models.real_nvp import checkerboard, halved_channels, shapes_of_scales
 
@@ -289,3 +290,13 @@ def test_learning_rate_falls_to_zero_over_the_steps_planned():
         optimizer.iterations.assign(step)
         rates.append(float(optimizer.learning_rate))
     assert rates == pytest.approx([1e-3, 5e-4, 0], abs=1e-9), rate
+
+
+def test_stored_in_half_it_makes_the_same_images(monkeypatch):
+    model = small_model("real_nvp")
+    endpoints = RealNVP.endpoints
+    monkeypatch.setattr(RealNVP, "endpoints", lambda self: {"decode": endpoints(self)["decode"]})  # for time
+    decode, _ = saved_model.halved(model)["decode"]
+    z = model.prior(4, seed=0)
+    whole = model.endpoints()["decode"][0](z)
+    assert np.abs(whole.numpy().astype(int) - decode(z).numpy()).max() <= 2
