@@ -110,8 +110,9 @@ def _complete(value_ranges, found):
 def _pictures(name, image_shape, data_dir, split, value_ranges):
 
     from kerasgan import data
-    from kerasgan.data.files import decoded, pictures_below
+    from kerasgan.data.files import decoded
     from kerasgan.data.sources import is_npz
+    from kerasgan.image_folders import pictures_below
     from kerasgan.images import to_pil
 
     height, width, channels = image_shape

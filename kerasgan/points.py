@@ -171,7 +171,9 @@ class Latents:
         from kerasgan import metrics
         from kerasgan.data.sources import pictures
 
-        files = [file.name for file in pictures(self.held_out.name)]
+        height, width, channels = self.held_out.image_shape
+        ranges = self.held_out.trained_on.get("value_ranges")
+        files = [file.name for file in pictures(self.held_out.name, (height, width), channels, value_ranges=ranges)]
         nearest = metrics.nearest_images(self.candidates[1], self.held_out.load("images", "train").columns[0])
         order = nearest.distances[:, 0].argsort(kind="stable")
         return files, order, [files[i] for i in nearest.indices[order, 0]]

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from kerasgan import trained_models
 from kerasgan.contract import XLA_FLAGS
 
 # With the last one, TensorFlow 2.21 compiles twice as fast.
@@ -25,6 +26,11 @@ from kerasgan.contract.small import CLASSES, assert_same, settings, two_devices,
 from kerasgan.models import MODELS  # noqa: E402
 
 small.two_logical_devices()
+
+CACHE = Path(tempfile.mkdtemp(prefix="kerasgan-cache-"))  # so that tests leave nothing in the user's
+for downloaded in trained_models.cache().glob("*-*"):  # what was downloaded there serves tests, too
+    (CACHE / downloaded.name).symlink_to(downloaded)
+os.environ["KERASGAN_CACHE"] = str(CACHE)
 
 FEATURES = os.path.join(tempfile.mkdtemp(prefix="kerasgan-"), "features.keras")  # _features writes and removes it
 small.GIVEN["srgan"] = {"features": FEATURES}
@@ -78,6 +84,12 @@ def _features():
     keras.Model(image, keras.layers.Conv2D(4, 3, 2, activation="relu")(image)).save(FEATURES)
     yield
     shutil.rmtree(os.path.dirname(FEATURES))
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _cache():
+    yield
+    shutil.rmtree(CACHE)
 
 
 @pytest.fixture(autouse=True)

@@ -7,6 +7,7 @@ from pathlib import Path
 from PIL import Image
 
 QUALITY = runpy.run_path(str(Path(__file__).parents[1] / "benchmarks/quality.py"))
+DATA = runpy.run_path(str(Path(__file__).parents[1] / "benchmarks/data.py"))
 FAMILIES = runpy.run_path(str(Path(__file__).parents[1] / "benchmarks/families.py"))
 
 
@@ -42,3 +43,10 @@ def test_learning_rates_are_planned_for_all_steps():
     model, _ = FAMILIES["built"]("dcgan", steps=40)
     for optimizer in model.optimizers.values():
         assert optimizer._learning_rate.decay_steps == 40
+
+
+def test_the_page_of_data_says_what_was_measured():
+    folder = Path(__file__).parents[1] / "benchmarks"
+    results = json.loads((folder / "data.json").read_text())
+    assert set(results) == set(DATA["MEASURES"])
+    assert (folder / "data.md").read_text() == DATA["page"](results)

@@ -8,8 +8,7 @@ import pytest
 import tensorflow_datasets as tfds
 from PIL import Image
 
-from kerasgan import data
-from kerasgan.data import files
+from kerasgan import data, prepared
 from kerasgan.data.labels import with_budget
 from kerasgan.errors import UserError
 from kerasgan.model import GenerativeModel
@@ -264,9 +263,10 @@ def test_images_that_do_not_fit_in_memory_are_read_again(tmp_path, rng, monkeypa
     for i in range(10):
         save(tmp_path / f"{i}.png", rng.integers(0, 256, (8, 8), np.uint8))
     cached = data.load(tmp_path, "images", 4, (8, 8))
-    monkeypatch.setattr(files, "IN_MEMORY", 100)
+    monkeypatch.setattr(prepared, "IN_MEMORY", 100)
+    monkeypatch.setattr(prepared, "BY_PIXELS", 100)
     read = data.load(tmp_path, "images", 4, (8, 8))
-    assert isinstance(read.columns[0], files.ImageFiles)
+    assert isinstance(read.columns[0], prepared.Images)
     digest = read.sha256()
     assert digest == data.load(tmp_path, "images", 4, (8, 8)).sha256() != cached.sha256()
     for ours, theirs in zip(taken(cached, 0, 5), taken(read, 0, 5), strict=True):
@@ -611,7 +611,8 @@ def cats_and_dogs(tmp_path, rng):
 def test_labels_have_the_names_of_their_folders(cats_and_dogs, in_memory, monkeypatch):
     whole = data.folder(cats_and_dogs, (8, 8)).images
     if not in_memory:
-        monkeypatch.setattr(files, "IN_MEMORY", 0)
+        monkeypatch.setattr(prepared, "IN_MEMORY", 0)
+        monkeypatch.setattr(prepared, "BY_PIXELS", 0)
     batches = data.load(cats_and_dogs, "domains", 1, (8, 8), domain_labels=("dog", "cat"))
     np.testing.assert_array_equal(batches.columns[0][np.arange(3)], whole[2:])
     np.testing.assert_array_equal(batches.columns[1][np.arange(2)], whole[:2])

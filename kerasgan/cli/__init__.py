@@ -1,4 +1,5 @@
-"""kerasgan list | train | check | film | tensorboard | generate | explore | evaluate | export | demo | card; the verbs.
+"""kerasgan list | train | check | film | tensorboard | generate | explore | evaluate | export | demo | data | card, and
+the verbs.
 
 Nothing here imports TensorFlow before it has to train or use a model: help, lists and mistakes are answered at once.
 """
@@ -9,7 +10,7 @@ import argparse
 import sys
 
 from kerasgan import __version__
-from kerasgan.cli import card, check, demo, evaluate, explore, export, film, generate, tensorboard, train, verbs
+from kerasgan.cli import card, check, data, demo, evaluate, explore, export, film, generate, tensorboard, train, verbs
 from kerasgan.cli import list as list_
 from kerasgan.cli.options import tensorflow
 from kerasgan.command_line import Parser, answer
@@ -61,5 +62,6 @@ def parser(arguments: list[str]) -> Parser:
     explore.add_options(commands.add_parser("explore", help="look at what a trained model's latents mean"))
     export.add_options(commands.add_parser("export", help="write a trained model for ONNX, LiteRT, and others"))
     demo.add_options(commands.add_parser("demo", help="make a page for the browser in which trained models run"))
+    data.add_commands(commands.add_parser("data", help="what is kept of prepared images, and how to remove it"))
     card.add_options(commands.add_parser("card", help="write the zoo's table of results"))
     return root

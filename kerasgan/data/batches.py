@@ -76,12 +76,11 @@ class Batches:
         return steps
 
     def sha256(self) -> str:
-        """Return a digest of all examples; of files too large for memory, of their names and sizes."""
+        """Return a digest of all examples; of very many images, of their names and sizes."""
         digest = hashlib.sha256()
         for column in self.columns:
-            digest.update(
-                np.ascontiguousarray(column).data if isinstance(column, np.ndarray) else column.names_and_sizes()
-            )
+            for part in [np.ascontiguousarray(column).data] if isinstance(column, np.ndarray) else column.content():
+                digest.update(part)
         if self.degradation:
             digest.update(repr(self.degradation).encode())
         return digest.hexdigest()
@@ -169,7 +168,9 @@ class Batches:
     @staticmethod
     def _flipped(values: np.ndarray, mirrored: np.ndarray) -> np.ndarray:
         if values.ndim == 4 and mirrored.any():
-            values = np.where(mirrored[:, None, None, None], values[:, :, ::-1], values)
+            values = np.ascontiguousarray(values)  # as what an array of integers indexes is, and no one else's
+            pixels = values.view(f"V{values.shape[-1]}")  # which numpy moves five times as fast as their bytes
+            pixels[mirrored] = pixels[mirrored][:, :, ::-1]
         return values
 
     @staticmethod

@@ -16,19 +16,10 @@ import numpy as np
 from PIL import Image
 
 from kerasgan import class_names
-from kerasgan.data import values
-from kerasgan.data.files import (
-    ImageFiles,
-    Survey,
-    folders_in,
-    is_left_behind,
-    resized,
-    suffixes,
-    survey,
-    with_channels,
-)
+from kerasgan.data.examples import examples
+from kerasgan.data.files import Pictures, fitted, read_folders, resized, with_channels
 from kerasgan.errors import UserError, nearest, one_line
-from kerasgan.images import to_pil
+from kerasgan.image_folders import folders_in, is_left_behind, suffixes
 from kerasgan.paths import expanded
 
 LISTED = 5  # of what is beside splits and domains
@@ -37,7 +28,7 @@ NPY, ZIP = b"\x93NUMPY", b"PK\3\4"  # how a file of one array begins, and one of
 
 @dataclasses.dataclass
 class Source:
-    """uint8 `images`[n, height, width, channel], in memory or in files, and int32 `labels` of them, or None."""
+    """uint8 `images`[n, height, width, channel], in memory or prepared files, and int32 `labels` of them, or None."""
 
     images: Any
     labels: np.ndarray | None
@@ -89,7 +80,7 @@ def npz(
             labels = None
         elif names != [str(i) for i in range(len(names))]:
             about["class_names"] = names
-    return Source(_fitted(images, image_size, channels), labels, classes, about)
+    return Source(fitted(images, image_size, channels), labels, classes, about)
 
 
 def tensorflow_dataset(
@@ -116,9 +107,7 @@ def tensorflow_dataset(
         raise UserError(f"{name} has {', '.join(features)}; no images.")
     if split not in builder.info.splits:
         raise UserError(f"{name} has no {split} split: it has {', '.join(builder.info.splits)}.")
-    images, labels = _read(
-        builder.as_dataset(split=split, shuffle_files=False), images_key, labels_key, image_size, channels
-    )
+    images, labels = examples(builder, split, images_key, labels_key, image_size, channels)
     classes = features[labels_key].num_classes if labels_key else None
     about = {"name": name, "split": split, "version": str(builder.version), "examples": len(images)}
     if classes and features[labels_key].names != [str(n) for n in range(classes)]:
@@ -142,31 +131,39 @@ def folder(
     value_ranges: what becomes 0 to 255 where pixels have more than 8 bits, as `about` says of other images; by
         default what holds the values of all pictures here (see `kerasgan.data.values`)
     """
-    root, found = _surveyed(path, split)
-    files, value_ranges = found.files, _ranges([found], value_ranges)
-    of_files = [file.relative_to(root).parts[0] if file.parent != root else None for file in files]
+    root, found, value_ranges = _found(path, image_size, channels, split, value_ranges)
+    begins = len(os.path.join(root, "")) if root != Path() else 0
+    ends = (file.find(os.sep, begins) for file in found.files)
+    of_files = [None if end < 0 else file[begins:end] for file, end in zip(found.files, ends)]
     names = class_names.in_order({name for name in of_files if name is not None})
     numbers: dict[str | None, int] = {name: i for i, name in enumerate(names)}
     labels = np.array([numbers.get(name, -1) for name in of_files], np.int32) if names else None
-    about = {"name": str(path), "examples": len(files), **_about(split, value_ranges)}
+    about = {"name": str(path), "examples": len(found.files), **_about(split, value_ranges)}
     if names:
         about["class_names"] = names
-    images = ImageFiles(files, image_size, channels or found.channels, value_ranges=value_ranges).cached()
-    return Source(images, labels, len(names) or None, about)
+    return Source(found.columns[0], labels, len(names) or None, about)
 
 
-def pictures(path: str | os.PathLike, split: str = "train") -> list[Path]:
+def pictures(
+    path: str | os.PathLike,
+    image_size: tuple[int, int] = (64, 64),
+    channels: int | None = None,
+    split: str = "train",
+    value_ranges: dict[str, list[float]] | None = None,
+) -> list[Path]:
     """Return the files that `folder` reads, in the order of its images. Raises UserError if it is no folder."""
     if not expanded(path).is_dir():
         raise UserError(f"{path} is no folder, so its images have no files with names.")
-    _, found = _surveyed(path, split)
-    return found.files
+    _, found, _ = _found(path, image_size, channels, split, value_ranges)
+    return [Path(file) for file in found.files]
 
 
-def _surveyed(path, split):
-    """Return the folder below `path` that holds the images of a split, and what they are."""
-    root = _unwrapped(_part(_unwrapped(_existing(path)), split))
-    return root, survey(root)
+def _found(path, image_size, channels, split, value_ranges) -> tuple[Path, Pictures, dict[str, list[float]]]:
+    """Return the folder below `path` that holds the images of a split, these, and what becomes 0 to 255 of them."""
+    around = _unwrapped(_existing(path))
+    root = around if (part := _part(around, split)) == around else _unwrapped(part)
+    (found,), value_ranges = read_folders(str(path), [root], image_size, channels, value_ranges=value_ranges)
+    return root, found, value_ranges
 
 
 def two_domains(
@@ -193,14 +190,10 @@ def two_domains(
     if len(pair) != 2 or {f.name for f in pair} <= _SPLITS:
         raise UserError(f"{root} holds {_listed(root)}: {layout}.")
     _say_what_is_beside(root, [f"{s}{side}" for s in _SPLITS for side in "AB"] + [f.name for f in pair])
-    found = [survey(f) for f in pair]
-    channels, value_ranges = channels or max(one.channels for one in found), _ranges(found, value_ranges)
+    found, value_ranges = read_folders(str(path), pair, image_size, channels, value_ranges=value_ranges)
     about = {"name": str(path), "domains": [f.name for f in pair], "examples": [len(one.files) for one in found]}
     about |= _about(split, value_ranges)
-    return [
-        Source(ImageFiles(one.files, image_size, channels, value_ranges=value_ranges).cached(), None, None, about)
-        for one in found
-    ]
+    return [Source(one.columns[0], None, None, about) for one in found]
 
 
 def side_by_side(
@@ -211,18 +204,17 @@ def side_by_side(
     value_ranges: dict[str, list[float]] | None = None,
 ) -> list[Source]:
     """Return the left halves of the pictures below a folder, and the right halves. For `value_ranges` see `folder`."""
-    found = survey(_part(_unwrapped(_existing(path)), split))
-    channels, value_ranges = channels or found.channels, _ranges([found], value_ranges)
+    root = _part(_unwrapped(_existing(path)), split)
+    (found,), value_ranges = read_folders(
+        str(path), [root], image_size, channels, halves=True, value_ranges=value_ranges
+    )
     about = {
         "name": str(path),
         "examples": len(found.files),
         "halves": ["left", "right"],
         **_about(split, value_ranges),
     }
-    return [
-        Source(ImageFiles(found.files, image_size, channels, half, value_ranges).cached(), None, None, about)
-        for half in ("left", "right")
-    ]
+    return [Source(half, None, None, about) for half in found.columns]
 
 
 _SPLITS = {"train", "test", "val", "valid", "validation"}
@@ -355,15 +347,6 @@ def _about(split, value_ranges):
     }
 
 
-def _ranges(found: list[Survey], recorded):
-    """Return what becomes 0 to 255 of pictures of more than 8 bits, and say so; nothing where there are none."""
-    extents = [extent for one in found for extent in one.extents]
-    value_ranges = values.rule(extents, recorded)
-    if value_ranges:
-        print(values.in_words(extents, value_ranges), file=sys.stderr)
-    return value_ranges
-
-
 def _say_what_is_beside(root, known):
     """Say which folders and pictures are not looked at, because others beside them are splits or domains."""
     others = sorted(
@@ -402,28 +385,3 @@ def _download(builder, name):
         ) from None
     print(f"Downloading {name} to {builder.data_dir}", flush=True)
     builder.download_and_prepare()
-
-
-def _read(dataset, images_key, labels_key, image_size, channels):
-    """Return all images of a dataset as one array, at the size of the first unless `image_size` is given."""
-    if dataset.element_spec[images_key].dtype != "uint8":
-        raise UserError(f"The images are {dataset.element_spec[images_key].dtype}; only uint8 can be trained on.")
-    if dataset.element_spec[images_key].shape.is_fully_defined():
-        dataset = dataset.batch(1024)  # a hundred times fewer calls
-    else:
-        dataset = dataset.batch(1)
-    images, labels = [], []
-    for examples in dataset.as_numpy_iterator():
-        size = image_size or (images[0].shape[1:3] if images else None)
-        images.append(_fitted(examples[images_key], size, channels))
-        labels.append(examples[labels_key] if labels_key else None)
-    return np.concatenate(images), np.concatenate(labels).astype(np.int32) if labels_key else None
-
-
-def _fitted(images, image_size, channels):
-    """Return images at the wanted size and channels: as they are, where they fit already."""
-    size, channels = image_size or images.shape[1:3], channels or images.shape[-1]
-    if images.shape[1:] == (*size, channels):
-        return images
-    pictures = (with_channels(resized(to_pil(image), size), channels) for image in images)
-    return np.stack([np.asarray(picture).reshape(*size, channels) for picture in pictures])
