@@ -326,8 +326,7 @@ def page(record: dict) -> str:
         size = LARGE * LARGE_SIDE**2 * 3 / MIB
         lines += [
             f"**Peak memory** of a process that prepares {LARGE:,} images of {LARGE_SIDE}x{LARGE_SIDE}x3, which are",
-            f"{size:,.0f} MiB, takes 3 steps, and reads 2 epochs. The same with 100 images takes {own:,} MiB, which",
-            "are TensorFlow's.",
+            f"{size:,.0f} MiB, takes 3 steps, and reads 2 epochs. The same with 100 images takes {own:,} MiB.",
             "",
             "| | peak, MiB | above that |",
             "|---|---|---|",
