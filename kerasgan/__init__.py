@@ -21,6 +21,7 @@ if TYPE_CHECKING:
         losses,
         metrics,
         models,
+        publish,
     )
     from kerasgan.callbacks.checkpoints import restore
     from kerasgan.going_on import go_on_from
@@ -49,6 +50,7 @@ _SUBMODULES = (
     "losses",
     "metrics",
     "models",
+    "publish",
 )
 
 

@@ -255,21 +255,20 @@ def _shipped(run):
     name = _data(about)
     shipped = {**about, "data": {**about["data"], "name": name}}
     if "command" in about:
-        recipe = f"zoo/{about['variant']}/{name.replace('/', '_')}.py"
-        shipped["command"] = _anywhere(about["command"], recipe, name)
+        shipped["command"] = command_anywhere(about["command"], about["variant"], name)
     return shipped
 
 
 def _begun(record):
     """Return the card.json that a run.json says."""
     key, data = record["variant"], _data(record)
-    recipe = f"zoo/{key}/{data.replace('/', '_')}.py"
+    recipe = _recipe(key, data)
     return {
         "variant": key,
         "paper": variant(key).paper,
         "data": data,
         "recipe": recipe,
-        "command": _anywhere(record.get("command", f"python {recipe}"), recipe, data),
+        "command": command_anywhere(record.get("command", f"python {recipe}"), key, data),
         "train_seconds": round(record["seconds"]),
         "cores": record.get("cores", os.cpu_count()),
         "images_per_second": round(record["steps"] * record["data"]["batch_size"] / record["seconds"]),
@@ -279,8 +278,16 @@ def _begun(record):
     }
 
 
-def _anywhere(command, recipe, data):
-    """Return the command of a run without where things were on one machine, and without --resume."""
+def _recipe(variant, data):
+    return f"zoo/{variant}/{data.replace('/', '_')}.py"
+
+
+def command_anywhere(command: str, variant: str, data: str) -> str:
+    """Return the command of a run without where things were on one machine, and without --resume.
+
+    variant, data: what it trained, and the name of what on
+    """
+    recipe = _recipe(variant, data)
     words, kept = iter(shlex.split(command)), []
     for word in words:
         option, given, _ = word.partition("=")
@@ -293,18 +300,38 @@ def _anywhere(command, recipe, data):
     return shlex.join(kept)
 
 
+def heading(about: dict[str, Any]) -> str:
+    """Return how a card begins: the name of a variant, what it is, and its paper.
+
+    about: what a card.json, run.json or kerasgan.json says
+    """
+    if about["variant"] not in CLASSES or "class" in about:
+        paper = f"\nPaper: {about['paper']}\n" if about.get("paper") else ""
+        return f"# {about['variant']}\n{paper}"
+    one = variant(about["variant"])
+    return f"# {one.name}\n\n{one.summary}\n\nPaper: {one.paper}\n"
+
+
+def training(record: dict[str, Any]) -> str:
+    """Return how a model was trained, as far as its run.json or kerasgan.json says it."""
+    data = record.get("data", {}).get("name") or "data without a name"
+    command = f"```sh\n{record['command']}\n```\n\n" if "command" in record else ""
+    if record.get("steps") is None:
+        return f"{command}Of {data}."
+    return command + _time(record["steps"], record.get("epochs"), data, record.get("seconds"), record.get("cores"))
+
+
+def _time(steps, epochs, data, seconds, cores):
+    """Return in a sentence how long a model learnt, with what is known of it."""
+    its_epochs = f" ({epochs} epoch{'s' if epochs > 1 else ''})" if epochs else ""
+    on = "" if cores is None else " of one core" if cores == 1 else f" of {cores} cores"
+    return f"{steps:,} steps{its_epochs} of {data}{'' if seconds is None else f' in {round(seconds):,} s{on}'}."
+
+
 def _prose(about, record):
     """Return the README.md with which a card begins."""
-    one, epochs = variant(about["variant"]), record["epochs"]
-    cores = "one core" if about["cores"] == 1 else f"{about['cores']} cores"
-    trained = f"{record['steps']:,} steps ({epochs} epoch{'s' if epochs > 1 else ''}) of {about['data']}"
     return f"""\
-# {one.name}
-
-{one.summary}
-
-Paper: {one.paper}
-
+{heading(about)}
 ## Recipe
 
 In `{about["recipe"]}`:
@@ -313,9 +340,9 @@ In `{about["recipe"]}`:
 {about["command"]}
 ```
 
-{trained} in {about["train_seconds"]:,} s of {cores}.
+{_time(record["steps"], record["epochs"], about["data"], about["train_seconds"], about["cores"])}
 
-![What {one.name} made](samples.png)
+![What {variant(about["variant"]).name} made](samples.png)
 
 {record["snapshot"]}
 

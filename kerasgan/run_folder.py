@@ -9,7 +9,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from kerasgan import trained_models
+from kerasgan import hub, trained_models
 from kerasgan.errors import UserError
 from kerasgan.paths import expanded
 
@@ -126,9 +126,10 @@ class Table:
 def saved_model(path: str | os.PathLike) -> Path:
     """Return the folder of the SavedModel of a run, `path` if it is one, or that of the trained model of this name.
 
-    A path that exists goes before a name. Raises UserError if there is none.
+    A path that exists goes before a name; hf://user/name is one on Hugging Face's hub. Raises UserError if there is
+    none.
     """
-    given = expanded(path)
+    given = hub.folder(path) if hub.is_name(path) else expanded(path)
     for folder in (given / "saved_model", given):
         if (folder / "saved_model.pb").is_file() and (folder / "kerasgan.json").is_file():
             return folder
@@ -154,14 +155,14 @@ def trained(path: str | os.PathLike) -> Path:
     Of a folder that holds a SavedModel and one .keras file, as it is published, the file has more. Raises UserError if
     there is none, as saved_model() does.
     """
-    given = expanded(path)
+    given = hub.folder(path, hub.WHOLE) if hub.is_name(path) else expanded(path)
     if given.is_file():
         if given.suffix != ".keras":
             raise UserError(f"{given} is no .keras file: give one, a run folder, or the name of a trained model.")
         return given
     if has_checkpoints(given):
         return given
-    folder = saved_model(path)
+    folder = saved_model(given)
     files = [*folder.glob("*.keras"), *(folder.parent.glob("*.keras") if folder.name == "saved_model" else [])]
     return files[0] if len(files) == 1 else folder
 

@@ -126,6 +126,18 @@ def restore(run: str | os.PathLike, folder: str = "checkpoints") -> keras.Model:
     return model
 
 
+def exported(run: str | os.PathLike) -> keras.Model:
+    """Return the model of a run folder with the weights that its SavedModel has: those of the best checkpoint, or not.
+
+    Raises UserError as restore() does, and if there is no checkpoint of that step.
+    """
+    steps = run_folder.about_model(run_folder.saved_model(run))["steps"]
+    for folder in ("checkpoints", "best"):
+        if (expanded(run) / folder).is_dir() and int((model := restore(run, folder)).step.numpy()) == steps:
+            return model
+    raise UserError(f"{run} has no checkpoint of step {steps:,}, where it was exported.")
+
+
 def class_of(run: str | os.PathLike, record: dict[str, Any]) -> type[GenerativeModel]:
     """Return the class that a run.json or a kerasgan.json names. Raises UserError if it is not here."""
     if "class" in record:

@@ -1,7 +1,7 @@
-"""kerasgan list | train | check | film | tensorboard | generate | explore | evaluate | export | demo | data | card, and
-the verbs.
+"""kerasgan list | train | check | film | tensorboard | generate | explore | evaluate | export | publish | demo | data.
 
-Nothing here imports TensorFlow before it has to train or use a model: help, lists and mistakes are answered at once.
+And card, and the verbs. Nothing here imports TensorFlow before it has to train or use a model: help, lists and mistakes are
+answered at once.
 """
 
 from __future__ import annotations
@@ -10,7 +10,21 @@ import argparse
 import sys
 
 from kerasgan import __version__
-from kerasgan.cli import card, check, data, demo, evaluate, explore, export, film, generate, tensorboard, train, verbs
+from kerasgan.cli import (
+    card,
+    check,
+    data,
+    demo,
+    evaluate,
+    explore,
+    export,
+    film,
+    generate,
+    publish,
+    tensorboard,
+    train,
+    verbs,
+)
 from kerasgan.cli import list as list_
 from kerasgan.cli.options import tensorflow
 from kerasgan.command_line import Parser, answer
@@ -61,6 +75,7 @@ def parser(arguments: list[str]) -> Parser:
     verbs.add_commands(commands)
     explore.add_options(commands.add_parser("explore", help="look at what a trained model's latents mean"))
     export.add_options(commands.add_parser("export", help="write a trained model for ONNX, LiteRT, and others"))
+    publish.add_options(commands.add_parser("publish", help="write a trained model for others, or upload it"))
     demo.add_options(commands.add_parser("demo", help="make a page for the browser in which trained models run"))
     data.add_commands(commands.add_parser("data", help="what is kept of prepared images, and how to remove it"))
     card.add_options(commands.add_parser("card", help="write the zoo's table of results"))

@@ -51,7 +51,7 @@ def export(options: argparse.Namespace) -> int:
     if options.to == "keras":
         _write_keras(options, to)
     elif options.half and about.get("weights") != "float16":
-        _write_half(options, about, to)
+        _write_half(options, to)
     else:
         part = _beside(to)
         shutil.rmtree(part, ignore_errors=True)
@@ -77,33 +77,22 @@ def _write_keras(options, to):
     part.rename(expanded(to))
 
 
-def _write_half(options, about, to):
+def _write_half(options, to):
     _check_run(options.model, "weights to be stored in float16")
     tensorflow()
-    from kerasgan.callbacks.checkpoints import restore
+    from kerasgan.callbacks.checkpoints import exported
     from kerasgan.model import ABOUT
 
     record = run_folder.read(options.model)
-    exported = next(
-        (
-            model
-            for checkpoints in ("checkpoints", "best")  # a run may export its best one
-            if (expanded(options.model) / checkpoints).is_dir()
-            and int((model := restore(options.model, checkpoints)).step.numpy()) == about["steps"]
-        ),
-        None,
-    )
-    if exported is None:
-        raise UserError(f"{options.model} has no checkpoint of step {about['steps']:,}, where it was exported.")
     part = _beside(to)
     shutil.rmtree(part, ignore_errors=True)
-    exported.export(part, half=True, **{name: record[name] for name in ABOUT if name in record})
+    exported(options.model).export(part, half=True, **{name: record[name] for name in ABOUT if name in record})
     part.rename(expanded(to))
 
 
 def _check_run(model, what):
     """Raise UserError for a SavedModel, where there have to be checkpoints."""
-    if not (expanded(model) / "run.json").is_file():
+    if not run_folder.has_checkpoints(expanded(model)):
         raise UserError(f"{for_shell(model)} is a SavedModel, and only a run has {what}: give its folder.")
 
 

@@ -16,7 +16,8 @@ FEATURES_HELP = (
 )
 MODEL: dict[str, Any] = {
     "metavar": "RUN_OR_SAVED_MODEL",
-    "help": "a run folder, a SavedModel of kerasgan, or the name of a trained model: kerasgan list --trained",
+    "help": "a run folder, a SavedModel of kerasgan, the name of a trained model (kerasgan list --trained), or "
+    "hf://user/name",
 }
 
 
