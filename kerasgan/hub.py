@@ -64,13 +64,16 @@ def folder(name: str | os.PathLike, files: tuple[str, ...] = SAVED_MODEL) -> Pat
     return _FOUND[asked]
 
 
-def check(name: str) -> str:
-    """Return who the user is to the hub. Raises UserError for a wrong name, and if nothing can be uploaded."""
+def check(name: str) -> None:
+    """Raise UserError for a wrong name, and if nothing can be uploaded there: before what takes long."""
     if revision := parsed(name)[1]:
         raise UserError(f"{name} names a revision, and a new one is uploaded: leave out @{revision}.")
     library = _library()
     with _said(library, f"{name} cannot be uploaded"):
-        return library.HfApi(endpoint=_endpoint()).whoami()["name"]
+        user = library.HfApi(endpoint=_endpoint()).whoami()
+    owner, mine = parsed(name)[0].partition("/")[0], [user["name"], *(its["name"] for its in user.get("orgs", ()))]
+    if owner.lower() not in map(str.lower, mine):
+        raise UserError(f"{name} cannot be uploaded: there you are {' or '.join(mine)}, and not {owner}.")
 
 
 def upload(published: Path, name: str, private: bool = False) -> str:

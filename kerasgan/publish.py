@@ -33,7 +33,7 @@ PIPELINES = {  # what Hugging Face calls that which a verb does
     "classify": "image-classification",
     "encode": "image-feature-extraction",
 }
-METRICS = {"Frechet distance": "fid", "MNIST-FID": "fid", "accuracy": "accuracy"}  # Hugging Face's names
+METRICS = {"FID": "fid", "accuracy": "accuracy"}  # Hugging Face's names; other features than Inception's make no FID
 MIT = """\
 MIT License
 

@@ -1,7 +1,7 @@
 """kerasgan list | train | check | film | tensorboard | generate | explore | evaluate | export | publish | demo | data.
 
-And card, and the verbs. Nothing here imports TensorFlow before it has to train or use a model: help, lists and mistakes are
-answered at once.
+And card, and the verbs. Nothing here imports TensorFlow before it has to train or use a model: help, lists and
+mistakes are answered at once.
 """
 
 from __future__ import annotations
