@@ -379,7 +379,7 @@ def test_statistics_of_frozen_layers_go_on_being_measured(capsys, steps_taken_ea
     )
     normalization = model.layers_to_freeze(3)[-1]
     before = values(normalization.weights)
-    model.train_on_batch(tf.random.uniform((4, 32, 32, 1)))
+    model.train_on_batch(tf.random.uniform((4, 32, 32, 1), -1))
     moved = [not np.array_equal(a, b) for a, b in zip(values(normalization.weights), before, strict=True)]
     assert moved == [False, False, True, True]  # scale and shift; moving mean and variance
 

@@ -7,7 +7,6 @@ import tempfile
 from pathlib import Path
 
 from kerasgan import hub
-from kerasgan import publish as publish_
 from kerasgan.cli.options import MODEL, tensorflow
 from kerasgan.errors import UserError
 from kerasgan.paths import expanded
@@ -34,14 +33,16 @@ def add_options(command) -> None:
 
 def publish(options: argparse.Namespace) -> int:
     """Write a model as others can use it and go on with it, and upload it where that is asked for."""
+    from kerasgan.publish import check
+
     if options.private and options.to is None:
         raise UserError("--private is for what is uploaded: say by --to where.")
-    if options.to is not None and not hub.is_name(options.to):
-        raise UserError(f"{options.to} is no name of a model on the hub: give hf://user/name.")
+    if options.to is not None:
+        hub.parsed(options.to)  # a wrong one is said before a trained model is downloaded
     output = options.output
     if output is None and options.to is None:
         output = f"{expanded(options.model).resolve().name}-published"
-    publish_.check(options.model, output, options.licence)
+    check(options.model, output, options.licence)
     if options.to is not None:
         hub.check(options.to)
     tensorflow()
@@ -52,7 +53,9 @@ def publish(options: argparse.Namespace) -> int:
 
 
 def _publish(options, to):
-    folder = publish_.write(options.model, to, options.to, options.licence)
+    from kerasgan.publish import write
+
+    folder = write(options.model, to, options.to, options.licence)
     if options.output is not None or options.to is None:
         print(f"{options.model} is published in {to}: {', '.join(sorted(file.name for file in folder.iterdir()))}")
     if options.to is not None:
