@@ -2,7 +2,7 @@
 
 data: a folder of photographs, at any depth, or another name that kerasgan.data.load() takes
 epochs: times through the photographs: 40 of a thousand are 5,000 steps
-size: pixels of a side: twice as many take four times as long
+size: pixels of a side
 """
 
 import keras

@@ -2,7 +2,7 @@
 
 data: a folder of photographs, at any depth, or another name that kerasgan.data.load() takes
 epochs: times through the photographs: 75 of a thousand are 4,650 steps
-size: pixels of a side: twice as many take four times as long
+size: pixels of a side
 """
 
 import keras
