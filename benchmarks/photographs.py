@@ -24,7 +24,6 @@ from pathlib import Path
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import keras
-import numpy as np
 from matplotlib import pyplot
 
 from kerasgan import callbacks, data, evaluation, images, metrics, run_folder
@@ -81,7 +80,7 @@ def one_run(variant: str, name: str, run: Path, seconds: float) -> dict:
     try:
         size = (64, 64) if Path(name).is_dir() else None
         learnt = data.load(name, "images", batch_size, image_size=size, channels=3, mirror=True)
-        seen = real = of(learnt)
+        seen = real = learnt.some(COMPARED)
         if not Path(name).is_dir():
             real = data.tensorflow_dataset(name, split="test").images[:COMPARED]
         model = compiled(learnt.image_shape)
@@ -110,12 +109,6 @@ def one_run(variant: str, name: str, run: Path, seconds: float) -> dict:
         "nearest": [nearest.value, nearest.beside],
         "curve": [[float(row["seconds"]), float(row[NAME])] for row in rows],
     }
-
-
-def of(batches) -> np.ndarray:
-    """Return up to as many images of a data set as are compared, chosen at random, always the same."""
-    chosen = np.random.default_rng(0).permutation(batches.examples)[:COMPARED]
-    return np.asarray(batches.columns[0][chosen])
 
 
 def main(names: list[str], variants: list[str], run: Path, seconds: float) -> None:

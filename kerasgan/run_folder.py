@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from kerasgan import hub, trained_models
 from kerasgan.errors import UserError
-from kerasgan.paths import expanded
+from kerasgan.paths import expanded, write_whole
 
 if TYPE_CHECKING:
     from filelock import BaseFileLock
@@ -74,9 +74,7 @@ def read(run: str | os.PathLike) -> dict[str, Any]:
 
 def write(run: Path, record: dict[str, Any]) -> None:
     """Replace run.json, whole or not at all."""
-    part = run / "run.json.part"
-    part.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
-    os.replace(part, run / "run.json")
+    write_whole(run / "run.json", (json.dumps(record, indent=2) + "\n").encode())
 
 
 def read_table(path: str | os.PathLike) -> list[dict[str, str]]:

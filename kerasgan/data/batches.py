@@ -99,6 +99,10 @@ class Batches:
         """Return the first n examples as one batch, in the order they came: what snapshots are made of."""
         return self._tensors(self._as_they_came(0, n))
 
+    def some(self, n: int) -> np.ndarray:
+        """Return up to n of the images (of the sources, where there are pairs), chosen at random, always the same."""
+        return self.columns[0][np.random.default_rng(0).permutation(len(self.columns[0]))[:n]]
+
     def in_order(self) -> tf.data.Dataset:
         """Return a dataset of all examples as they came, once, with a last batch that may be smaller."""
         starts = range(0, self.examples, self.batch_size)

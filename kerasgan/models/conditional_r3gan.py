@@ -4,7 +4,6 @@ import keras
 import tensorflow as tf
 from keras import layers
 
-from kerasgan.losses import gradient_norms, lazily
 from kerasgan.model import LabelledModel
 from kerasgan.models import r3gan
 from kerasgan.models.r3gan import R3GAN, scaled, stages_of
@@ -22,8 +21,6 @@ class ConditionalR3GAN(LabelledModel, R3GAN):
 
     paper = "https://arxiv.org/abs/2501.05441"
     takes = "labelled"
-    reports = {"d_loss": "discriminator", "g_loss": "generator"}
-    judges_in = "scores"
     judges_images = ("discriminator",)
     batch_size = 512
     batches_per_step = 2
@@ -80,15 +77,6 @@ class ConditionalR3GAN(LabelledModel, R3GAN):
         self.minimize("generator", g_loss, tape)
 
         return self.report(d_loss=d_loss, g_loss=g_loss)
-
-    def penalty(self, both, labels):
-        """Return R1 + R2 of as many real as fake images, with their labels."""
-
-        def penalty():
-            r1, r2 = tf.split(gradient_norms(self.discriminator, both, training=True, labels=labels) ** 2, 2)
-            return tf.reduce_mean(r1) + tf.reduce_mean(r2)
-
-        return lazily(penalty, self.step, self.penalty_every)
 
     def judge(self, batch):
         x, y = batch

@@ -98,11 +98,11 @@ class R3GAN(GenerativeModel):
 
         return self.report(d_loss=d_loss, g_loss=g_loss)
 
-    def penalty(self, both):
-        """Return R1 + R2 of as many real as fake images."""
+    def penalty(self, both, labels=None):
+        """Return R1 + R2 of as many real as fake images, with their labels if they have some."""
 
         def penalty():
-            r1, r2 = tf.split(gradient_norms(self.discriminator, both, training=True) ** 2, 2)
+            r1, r2 = tf.split(gradient_norms(self.discriminator, both, training=True, labels=labels) ** 2, 2)
             return tf.reduce_mean(r1) + tf.reduce_mean(r2)
 
         return lazily(penalty, self.step, self.penalty_every)

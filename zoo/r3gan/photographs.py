@@ -6,7 +6,6 @@ size: pixels of a side
 """
 
 import keras
-import numpy as np
 
 from kerasgan import callbacks, recipe
 from kerasgan.data import load
@@ -46,8 +45,7 @@ def main(data="photographs", run="runs/r3gan-photographs", epochs=75, resume=Fal
 
     model = compiled(photographs.image_shape)
     # Samples are compared with what is learnt: there is too little to hold any back.
-    chosen = np.random.default_rng(0).permutation(photographs.examples)[:1000]
-    real, network = photographs.columns[0][chosen], feature_network("cifar10")
+    real, network = photographs.some(1000), feature_network("cifar10")
     evaluation = callbacks.Evaluation(run, real, network, every=max(1, epochs // 15), n=len(real))
     watching = callbacks.standard(run, photographs, resume, more=(evaluation,), best=True, half=True)
     model.fit(photographs, epochs=epochs, callbacks=watching)
