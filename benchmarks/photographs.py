@@ -3,11 +3,11 @@
     python zoo/fastgan/halves.py FACADES
     python benchmarks/photographs.py --data facades_photographs people_body cifar10
 
-Trains DCGAN as `kerasgan train` has it, and FastGAN and R3GAN as their recipes for photographs do, on each data set for
-so many seconds, and measures samples a few times while they learn. Seconds are those that processor cores worked, for
-training alone: with other work on the machine they are as many. A folder's pictures are taken at 64x64, and samples are
-compared with up to 1,000 of those that were learnt; other data at its own size, and with as many of its test images.
-What has been measured is not measured again.
+Trains DCGAN as `kerasgan train` has it, and FastGAN, StyleGAN2, R3GAN and SNGAN as their recipes do, on each data set
+for so many seconds, and measures samples a few times while they learn. Seconds are those that processor cores worked,
+for training alone: with other work on the machine they are as many. A folder's pictures are taken at 64x64, and samples
+are compared with up to 1,000 of those that were learnt; other data at its own size, and with as many of its test
+images. What has been measured is not measured again.
 """
 
 from __future__ import annotations
@@ -45,16 +45,18 @@ def dcgan(image_shape):
     return model
 
 
-def recipe(variant: str) -> tuple[Callable[[tuple], GenerativeModel], int, str]:
-    """Return what builds a variant for photographs, its minibatch, and what its networks compute in."""
-    its = runpy.run_path(str(ROOT / "zoo" / variant / "photographs.py"))
+def recipe(script: str) -> tuple[Callable[[tuple], GenerativeModel], int, str]:
+    """Return what builds a recipe's model, its minibatch, and what its networks compute in."""
+    its = runpy.run_path(str(ROOT / "zoo" / script))
     return its["compiled"], its["BATCH_SIZE"], its["PRECISION"]
 
 
 VARIANTS = {
     "dcgan": (dcgan, DCGAN.batch_size, "float32"),
-    "fastgan": recipe("fastgan"),
-    "r3gan": recipe("r3gan"),
+    "fastgan": recipe("fastgan/photographs.py"),
+    "stylegan2": recipe("stylegan2/photographs.py"),
+    "r3gan": recipe("r3gan/photographs.py"),
+    "sngan": recipe("sngan/cifar10.py"),
 }
 
 
@@ -138,9 +140,10 @@ def page(results: dict[str, dict[str, dict]]) -> str:
         "",
         "![Curves](photographs.png)",
         "",
-        "DCGAN is trained as `kerasgan train dcgan` has it, FastGAN and R3GAN as `zoo/fastgan/photographs.py` and",
-        "`zoo/r3gan/photographs.py` do, all on mirrored images. Seconds are those that processor cores worked, for",
-        "training alone. Samples are those of the end, not of the best moment; ± is the spread over three draws.",
+        "DCGAN is trained as `kerasgan train dcgan` has it, FastGAN, StyleGAN2 and R3GAN as `photographs.py` in their",
+        "folders of `zoo/` do, and SNGAN as `zoo/sngan/cifar10.py`, all on mirrored images. Seconds are those that",
+        "processor cores worked, for training alone. Samples are those of the end, not of the best moment; ± is the",
+        "spread over three draws.",
         '"nearest" is how far a sample is from the training image nearest to it, of up to 1,000, by pixels, and in',
         "parentheses how far that is for these among themselves.",
         "",

@@ -35,6 +35,7 @@ FILM = 224  # pixels that a film's pictures have at least
 ENCODED = 1000  # images whose latents' principal components are walked along
 STEEPEST = 16  # samples at which the directions of change are found
 THRESHOLDS = (2.0, 1.0, 0.5, 0.1)  # that latents are truncated at
+SHARES = (0.7, 0.5, 0.3, 0.0)  # of their way from the mean, that styles are truncated at
 CANDIDATES = 500  # samples among which projection looks for places to start from
 STARTS = 3  # how many it takes
 SHOWN = 5  # samples beside their neighbours, and as many that are closest to theirs
@@ -235,20 +236,29 @@ def walk(
 
 def truncate(
     model: Any,
-    thresholds: Iterable[float] = THRESHOLDS,
+    thresholds: Iterable[float] | None = None,
     n: int = 10,
     seed: int = 0,
     label: int | str | None = None,
 ) -> Picture:
     """Return n samples whose latents are kept within thresholds, one row for each.
 
-    Brock, Donahue and Simonyan 2019, https://arxiv.org/abs/1809.11096, section 3.1.
+    Of a model that has styles, these are brought nearer to the mean style, and thresholds are shares of their way
+    from it.
+
+    thresholds: 2, 1, 0.5 and 0.1, if none are given; of styles, 0.7, 0.5, 0.3 and 0
+    Brock, Donahue and Simonyan 2019, https://arxiv.org/abs/1809.11096, section 3.1; of styles, Karras, Laine and Aila
+    2019, https://arxiv.org/abs/1812.04948, appendix B.
 
     Arrays: `latents` [row, n, latent_dim] and uint8 `images` [row, n, height, width, channel]; the first row has none.
+    Of styles, `styles` [row, n, layer, latent_dim] in place of `latents`.
     """
     latent.check_samples(model.about)
     start = _Start(model, [], label, {"seed": seed})
-    drawn, thresholds = latent.prior(n, start.decode.latent_dim, seed), list(thresholds)
+    drawn = latent.prior(n, start.decode.latent_dim, seed)
+    if "style" in model.about["verbs"]:
+        return _truncated_styles(model, drawn, list(SHARES if thresholds is None else thresholds))
+    thresholds = list(THRESHOLDS if thresholds is None else thresholds)
     latents = np.stack([drawn, *(latent.truncated(drawn, t, seed) for t in thresholds)])
     images = start.decode(latents)
     return table(
@@ -259,6 +269,58 @@ def truncate(
         row_axis="threshold",
         column_axis="sample",
         latents=latents,
+        images=images,
+    )
+
+
+def _truncated_styles(model, drawn, shares):
+    styles = np.stack([latent.styles(model, drawn, share) for share in (1.0, *shares)])
+    images = np.stack([latent.decoded_styles(model, row) for row in styles])
+    return table(
+        images,
+        f"{model.about['variant']}: samples whose styles are brought nearer to the mean style",
+        rows=["none", *(f"{share:g}" for share in shares)],
+        columns=[str(i) for i in range(len(drawn))],
+        row_axis="share of the way from the mean",
+        column_axis="sample",
+        styles=styles,
+        images=images,
+    )
+
+
+def mix(model: Any, points: Sequence[Any] = (), label: int | str | None = None, **where: Any) -> Picture:
+    """Return two samples and their mixtures: coarse layers with the styles of one, fine layers with those of the other.
+
+    Karras, Laine and Aila 2019, https://arxiv.org/abs/1812.04948, section 3.1 and figure 3. Raises UserError for a
+    model without styles.
+
+    points: two; the first two samples, if none is given
+
+    Arrays: `styles` [2, layers + 1, layers, latent_dim] and uint8 `images` [2, layers + 1, height, width, channel]: in
+    column i, the first i layers have the styles of the row's own point, and the others those of the other one.
+    """
+    latent.check_has_styles(model.about)
+    named = _points(model, points, 2)
+    if len(named) != 2:
+        raise UserError(f"Styles of two latents are mixed; here are {len(named)}.")
+    start = _Start(model, named, label, where)
+    both = latent.styles(model, np.stack(start.stops))
+    layers = np.arange(both.shape[1])
+    styles = np.array(
+        [
+            [np.where(layers[:, None] < i, own, other) for i in range(len(layers) + 1)]
+            for own, other in (both, both[::-1])
+        ]
+    )
+    images = np.stack([latent.decoded_styles(model, row) for row in styles])
+    names = [one.name for one in named]
+    return table(
+        images,
+        f"{start.name}: styles of {names[0]} and {names[1]} mixed",
+        rows=[f"coarse of {names[0]}, fine of {names[1]}", f"coarse of {names[1]}, fine of {names[0]}"],
+        columns=[str(i) for i in range(len(layers) + 1)],
+        column_axis="layers with the styles of the coarse one",
+        styles=styles,
         images=images,
     )
 

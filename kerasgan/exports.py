@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 RESULTS = {  # what the output of a verb is called; of another verb, as the verb itself
     "decode": "images",
+    "style": "styles",
+    "decode_styles": "images",
     "translate": "translated",
     "translate_back": "translated",
     "reconstruct": "reconstructed",

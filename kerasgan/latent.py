@@ -104,6 +104,27 @@ def encode(model: Any, images: np.ndarray) -> np.ndarray:
     return np.concatenate([model.encode(images=images[i : i + BLOCK]) for i in range(0, len(images), BLOCK)])
 
 
+def check_has_styles(about: dict[str, Any]) -> None:
+    """Raise UserError unless a model with this kerasgan.json makes images from styles."""
+    if "style" not in about["verbs"]:
+        raise UserError(f"{about['variant']} has no styles: it has {', '.join(about['verbs'])}.")
+
+
+def styles(model: Any, latents: np.ndarray, share: float = 1.0) -> np.ndarray:
+    """Return the styles of all layers that latents [n, latent_dim] are mapped to, float32 [n, layers, latent_dim].
+
+    share: of their way from the mean style; 1 leaves them where they are
+    """
+    latents = np.asarray(latents, np.float32)
+    return model.style(latents=latents, psi=np.full(len(latents), share, np.float32))
+
+
+def decoded_styles(model: Any, styles: np.ndarray) -> np.ndarray:
+    """Return the uint8 images [n, height, width, channel] of styles [n, layers, latent_dim]."""
+    blocks = range(0, len(styles), BLOCK)
+    return np.concatenate([model.decode_styles(styles=styles[i : i + BLOCK]) for i in blocks])
+
+
 def prior(n: int, latent_dim: int, seed: int) -> np.ndarray:
     """Return the latents of a model's sample(n, seed), float32 [n, latent_dim]: N(0, I), the first n of any number."""
     import tensorflow as tf  # here, because the command line checks what it is told before it waits for TensorFlow

@@ -473,7 +473,7 @@ class _Spectral(keras.layers.Layer):
     """
 
     def add_kernel(self, shape):
-        self.kernel = self.add_weight(name="kernel", shape=shape, initializer="glorot_uniform", autocast=False)
+        self.kernel = self.add_weight(name="kernel", shape=shape, initializer=self.kernel_initializer, autocast=False)
         direction = {"initializer": normal(1.0), "trainable": False, "aggregation": "only_first_replica"}
         self.u = self.add_weight(name="u", shape=(shape[-1],), autocast=False, **direction)
 
@@ -493,14 +493,23 @@ class SpectralConv2D(_Spectral):
     """A convolution with a spectrally normalised kernel, and a bias unless use_bias is False.
 
     padding: "same", or "valid": only where the whole kernel is within x
+    kernel_initializer: how large it makes the kernel changes how fast it learns, and not what the layer does at first
     """
 
     def __init__(
-        self, filters: int, size: int, strides: int = 1, padding: str = "same", use_bias: bool = True, **kwargs
+        self,
+        filters: int,
+        size: int,
+        strides: int = 1,
+        padding: str = "same",
+        use_bias: bool = True,
+        kernel_initializer="glorot_uniform",
+        **kwargs,
     ):
         super().__init__(**kwargs)
         self.filters, self.size, self.strides = filters, size, strides
         self.padding, self.use_bias = padding, use_bias
+        self.kernel_initializer = keras.initializers.get(kernel_initializer)
 
     def build(self, shape):
         self.add_kernel((self.size, self.size, shape[-1], self.filters))
@@ -518,16 +527,18 @@ class SpectralConv2D(_Spectral):
 
     def get_config(self):
         mine = {"filters": self.filters, "size": self.size, "strides": self.strides}
-        return {**super().get_config(), **mine, "padding": self.padding, "use_bias": self.use_bias}
+        mine |= {"padding": self.padding, "use_bias": self.use_bias}
+        return {**super().get_config(), **mine, "kernel_initializer": _serialized(self.kernel_initializer)}
 
 
 @keras.saving.register_keras_serializable("kerasgan")
 class SpectralDense(_Spectral):
     """A dense layer with a spectrally normalised kernel, and no bias."""
 
-    def __init__(self, units: int, **kwargs):
+    def __init__(self, units: int, kernel_initializer="glorot_uniform", **kwargs):
         super().__init__(**kwargs)
         self.units = units
+        self.kernel_initializer = keras.initializers.get(kernel_initializer)
 
     def build(self, shape):
         self.add_kernel((shape[-1], self.units))
@@ -539,4 +550,9 @@ class SpectralDense(_Spectral):
         return (*shape[:-1], self.units)
 
     def get_config(self):
-        return {**super().get_config(), "units": self.units}
+        mine = {"units": self.units, "kernel_initializer": _serialized(self.kernel_initializer)}
+        return {**super().get_config(), **mine}
+
+
+def _serialized(initializer):
+    return keras.initializers.serialize(initializer)

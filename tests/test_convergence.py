@@ -28,6 +28,8 @@ from kerasgan.errors import Diverged
 from kerasgan.models import MODELS
 
 SHAPE = (8, 8, 1)
+HINGE_OR_PAIRS = ("projection_gan", "sngan", "sagan", "biggan", "fastgan", "r3gan", "conditional_r3gan")  # of scores
+SLOW = ("f_anogan", "projection_gan", "sngan", "sagan", "biggan", "conditional_r3gan")  # at the papers' rates
 
 
 def digits(key="gan", n=None, batch_size=16):
@@ -72,7 +74,7 @@ def test_a_healthy_run_raises_no_alarm(key, tmp_path):
         first = small_model(model.starts_from, SHAPE)
         first.fit(digits(model.starts_from), epochs=10, verbose=0)
         model.start_from(first)
-    if key in ("f_anogan", "projection_gan", "conditional_r3gan"):  # at the papers' rates, it takes more time
+    if key in SLOW:
         model.compile(**{player: keras.optimizers.Adam(1e-3, beta_1=0.5) for player in model.players()})
     epochs = -(-160 // batches.steps_per_epoch(model.batches_per_step))
     found = watch(model, batches, tmp_path / "run", epochs)
@@ -316,8 +318,7 @@ def test_to_judge_changes_nothing_and_goes_by_the_images(key):
         real, fake = (side.numpy() for side in judged)
         assert len(real) == len(fake) == 4
         assert real.shape == fake.shape
-        of_hinge_or_pairs = key in ("projection_gan", "fastgan", "r3gan", "conditional_r3gan")
-        without_a_scale = "critic" in adversaries or of_hinge_or_pairs
+        without_a_scale = "critic" in adversaries or key in HINGE_OR_PAIRS
         assert model.judges_in == ("scores" if without_a_scale else "probabilities")
         np.testing.assert_array_equal(fake, model.judge(batch)[1])
         assert not np.array_equal(real, fake)

@@ -14,7 +14,7 @@ from kerasgan import explore, images, latent, pictures
 from kerasgan.cli import main
 
 SHAPE = (12, 8, 1)
-THINGS = ("interpolate", "corners", "arithmetic", "walk", "truncate", "project", "nearest")
+THINGS = ("interpolate", "corners", "arithmetic", "walk", "truncate", "mix", "project", "nearest")
 RED = np.array([255, 0, 0], np.uint8)
 
 
@@ -27,7 +27,7 @@ def folder(tmp_path_factory):
     """Exported models of each kind, and data with labels that they say they learnt from."""
     folder = tmp_path_factory.mktemp("models")
     np.savez(folder / "data.npz", images=pixels(30), labels=np.arange(30) % 3)
-    for key in ("gan", "vae", "cgan", "sgan", "autoencoder", "pix2pix"):
+    for key in ("gan", "vae", "cgan", "sgan", "autoencoder", "pix2pix", "stylegan2"):
         model = small_model(key, SHAPE)
         if key == "gan":  # one without a record of what it learnt from
             model.export(folder / key)
@@ -426,3 +426,43 @@ def test_help_names_every_option(thing, capsys):
     said = capsys.readouterr().out
     assert "--output" in said
     assert "--overwrite" in said
+
+
+# ---- styles ---------------------------------------------------------------------------------------------------------
+
+
+def test_styles_of_two_samples_are_mixed_layer_by_layer(folder):
+    model = kerasgan.load(folder / "stylegan2")
+    picture = explore.mix(model, [3, 5])
+    drawn = latent.prior(6, 4, 0)
+    both = model.decode(latents=drawn[[3, 5]])
+    found = picture.arrays["images"]
+    layers = model.inputs("decode_styles")["styles"].shape[1]
+    assert found.shape == (2, layers + 1, *SHAPE)
+    np.testing.assert_array_equal(found[0, [0, -1]], both[::-1])  # none of its own layers, and all of them
+    np.testing.assert_array_equal(found[1, [0, -1]], both)
+    styles = picture.arrays["styles"]
+    np.testing.assert_array_equal(styles[0, 2, :2], latent.styles(model, drawn[[3]])[0, :2])
+    np.testing.assert_array_equal(styles[0, 2, 2:], latent.styles(model, drawn[[5]])[0, 2:])
+    np.testing.assert_array_equal(found[0, 2], model.decode_styles(styles=styles[:1, 2])[0])
+    run(folder / "stylegan2", "mix", 3, 5)
+    assert Image.open("mixed.png").size[0] > 100
+
+
+def test_styles_are_truncated_by_their_way_from_the_mean(folder):
+    model = kerasgan.load(folder / "stylegan2")
+    picture = explore.truncate(model, n=3)
+    styles = picture.arrays["styles"]
+    assert len(styles) == 1 + len(explore.SHARES)
+    np.testing.assert_array_equal(picture.arrays["images"][0], model.sample(n=3, seed=0))
+    mean = styles[-1]
+    np.testing.assert_array_equal(mean, np.broadcast_to(mean[:1], mean.shape))  # a share of 0 is the mean
+    np.testing.assert_allclose(styles[2], (styles[0] + mean) / 2, atol=1e-6)
+    assert explore.truncate(model, [0.9], n=2).arrays["images"].shape == (2, 2, *SHAPE)
+    run(folder / "stylegan2", "truncate", "--thresholds", "0.5")
+
+
+def test_what_has_no_styles_says_so(folder, capsys):
+    said = refused(capsys, folder / "gan", "mix")
+    assert "gan has no styles: it has sample, decode." in said
+    assert "Styles of two latents are mixed; here are 3." in refused(capsys, folder / "stylegan2", "mix", 0, 1, 2)

@@ -70,10 +70,11 @@ def test_mnist_recipes(recipe, digits, tmp_path, steps_taken_eagerly, of_two_sam
         assert len(getattr(model, verbs[0])(images=images)) == 2
 
 
-@pytest.mark.parametrize("recipe", [ZOO / "ddpm/cifar10.py"], ids=lambda f: f.parent.name)
-def test_cifar10_recipes(recipe, tmp_path, steps_taken_eagerly, of_two_samplings):
-    pictures = np.random.default_rng(0).integers(0, 256, (64, 32, 32, 3), np.uint8)
-    np.savez(tmp_path / "pictures.npz", images=pictures)
+@pytest.mark.parametrize("key", ["ddpm", "sngan", "sagan", "biggan"])
+def test_cifar10_recipes(key, tmp_path, steps_taken_eagerly, of_two_samplings):
+    recipe, n = ZOO / key / "cifar10.py", 128 if key == "sngan" else 64
+    pictures = np.random.default_rng(0).integers(0, 256, (n, 32, 32, 3), np.uint8)
+    np.savez(tmp_path / "pictures.npz", images=pictures, labels=np.arange(n) % 10)
     runpy.run_path(str(recipe))["main"](tmp_path / "pictures.npz", tmp_path / "run", epochs=1)
     assert kerasgan.load(tmp_path / "run").sample(n=2, seed=0).shape == (2, 32, 32, 3)
 
@@ -99,7 +100,7 @@ def test_facades_recipes(key, facades, tmp_path, steps_taken_eagerly):
     assert kerasgan.load(tmp_path / "run").translate(images=images).shape == images.shape
 
 
-@pytest.mark.parametrize(("key", "examples"), [("fastgan", 8), ("r3gan", 16)])  # one step of each
+@pytest.mark.parametrize(("key", "examples"), [("fastgan", 8), ("r3gan", 16), ("stylegan2", 16)])  # one step of each
 def test_photographs_recipes(key, examples, tmp_path, steps_taken_eagerly):
     pictures = np.random.default_rng(0).integers(0, 256, (examples, 64, 64, 3), np.uint8)
     np.savez(tmp_path / "pictures.npz", images=pictures)

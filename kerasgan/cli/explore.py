@@ -1,4 +1,4 @@
-"""kerasgan explore MODEL interpolate | corners | arithmetic | walk | truncate | project | nearest."""
+"""kerasgan explore MODEL interpolate | corners | arithmetic | walk | truncate | mix | project | nearest."""
 
 from __future__ import annotations
 
@@ -57,11 +57,20 @@ def add_options(command: argparse.ArgumentParser) -> None:
     _add_output(one, "walk.png", "table.png")
 
     one = _thing(things, "truncate", truncate, "samples whose latents are kept within thresholds")
-    one.add_argument("--thresholds", type=_thresholds, help="2,1,0.5 (2,1,0.5,0.1)")
+    one.add_argument(
+        "--thresholds",
+        type=_thresholds,
+        help="2,1,0.5 (2,1,0.5,0.1); of stylegan2, shares of the way from the mean style (0.7,0.5,0.3,0)",
+    )
     one.add_argument("-n", type=positive, default=10, help="samples")
     one.add_argument("--seed", type=natural, default=0, help="same seed, same samples")
     one.add_argument("--label", help="the class that is made, for models that take labels (the first)")
     _add_output(one, "truncation.png", "table.png")
+
+    one = _thing(things, "mix", mix, "coarse layers with the styles of one latent, fine ones with those of another")
+    one.add_argument("points", metavar="LATENT", nargs="*", type=_point, help=f"{POINT} (the first two)")
+    _add_where(one)
+    _add_output(one, "mixed.png", "table.png")
 
     one = _thing(
         things, "project", project, "the latents that make given pictures, by the encoder and by least squares"
@@ -163,6 +172,16 @@ def truncate(options: argparse.Namespace) -> int:
     return job.save(picture, f"{points.counted(options.n, 'sample')} at {rows}")
 
 
+def mix(options: argparse.Namespace) -> int:
+    """Write two samples and their mixtures, layer by layer."""
+    job = _Job(options, (".png",), options.points, styles=True)
+    from kerasgan import explore
+
+    picture = explore.mix(job.model, job.points, **job.where())
+    layers = picture.arrays["images"].shape[1] - 1
+    return job.save(picture, f"Styles of two latents mixed at each of {layers} layers")
+
+
 def project(options: argparse.Namespace) -> int:
     """Write pictures above what the latents make that were found for them, by encoder and by least squares."""
     inputs.check(options.images)
@@ -224,10 +243,10 @@ def nearest(options: argparse.Namespace) -> int:
 class _Job:
     """A place for pictures, a model with latents, and the points that it is asked about, found good in this order.
 
-    samples, latents: what the model must have
+    samples, styles, latents: what the model must have
     """
 
-    def __init__(self, options, kinds, points_given=(), samples=False, latents=True):
+    def __init__(self, options, kinds, points_given=(), samples=False, styles=False, latents=True):
         self.options = options
         self.to = outputs.output(options.output, kinds, options.overwrite)
         self.about = run_folder.about_model(run_folder.saved_model(options.model))
@@ -238,6 +257,8 @@ class _Job:
             latent.label_number(self.about, options.label)
         if samples:
             latent.check_samples(self.about)
+        if styles:
+            latent.check_has_styles(self.about)
         self.points = list(points_given)
         points.check(self.points, self.about)
 

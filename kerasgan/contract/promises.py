@@ -98,8 +98,9 @@ def steps_of(player, model):
 
 
 def steps_to_move_all(model):
-    """One step, or two where kernels start at 0: through these no gradient comes to the weights before them."""
-    return 1 if all(w.numpy().any() for w in model.trainable_weights if w.path.endswith("kernel")) else 2
+    """One step, or two where factors start at 0: through these no gradient comes to the weights before them."""
+    factors = [w for w in model.trainable_weights if w.path.endswith(("kernel", "sigma"))]
+    return 1 if all(w.numpy().any() for w in factors) else 2
 
 
 def test_small_settings_leave_out_no_kind_of_layer(key):
@@ -306,9 +307,9 @@ def test_the_same_step_from_the_same_state_ends_in_the_same_state(key):
 
 
 def test_no_two_kernels_start_equal(key):
-    """Two layers have one initializer with a seed. Kernels that start at 0 are meant to."""
+    """Two layers have one initializer with a seed. Kernels that start at 0, or at 1, are meant to."""
     kernels = [w.numpy() for w in at_the_start(key).trainable_weights if w.path.endswith("kernel")]
-    kernels = [kernel for kernel in kernels if kernel.any()]
+    kernels = [kernel for kernel in kernels if kernel.std() > 0 or kernel.size == 1]
     for i, a in enumerate(kernels):
         for b in kernels[:i]:
             assert a.shape != b.shape or not np.array_equal(a, b)
@@ -506,6 +507,9 @@ def test_a_saved_model_needs_neither_keras_nor_kerasgan(key, tmp_path, elsewhere
         "latents": np.random.default_rng(0).normal(size=(3, getattr(model, "latent_dim", 1))).astype(np.float32),
         "images": np.random.default_rng(0).integers(0, 256, (3, *SHAPE), np.uint8),
     }
+    for spec in (spec for _, specs in model.endpoints().values() for spec in specs):
+        shape = [3 if side is None else side for side in spec.shape]
+        inputs.setdefault(spec.name, np.random.default_rng(0).normal(size=shape).astype(np.float32))
     np.savez(tmp_path / "inputs.npz", **inputs)
     elsewhere(tmp_path)
     outputs = np.load(tmp_path / "outputs.npz")

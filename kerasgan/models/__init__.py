@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from kerasgan.models.lsgan import LSGAN
     from kerasgan.models.wgan import WGAN
     from kerasgan.models.wgan_gp import WGANGP
+    from kerasgan.models.sngan import SNGAN
+    from kerasgan.models.sagan import SAGAN
+    from kerasgan.models.biggan import BigGAN
+    from kerasgan.models.stylegan2 import StyleGAN2
     from kerasgan.models.r3gan import R3GAN
     from kerasgan.models.conditional_r3gan import ConditionalR3GAN
     from kerasgan.models.fastgan import FastGAN

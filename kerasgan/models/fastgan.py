@@ -189,8 +189,8 @@ class DoublingConv2D(SpectralConv2D):
         return (n, 2 * height, 2 * width, self.filters)
 
     def get_config(self):
-        config = super().get_config()
-        return {name: value for name, value in config.items() if name not in ("size", "strides", "padding", "use_bias")}
+        fixed = ("size", "strides", "padding", "use_bias", "kernel_initializer")
+        return {name: value for name, value in super().get_config().items() if name not in fixed}
 
 
 def generator(image_shape, latent_dim, width):

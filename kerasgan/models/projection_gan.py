@@ -102,16 +102,19 @@ def conditional_batch_normalization(x, label):
 
 
 def discriminator(image_shape, classes, width):
-    """Image and label -> f = y^T V phi(x) + psi(phi(x)), where psi is linear (equation 3).
-
-    psi has no bias: as long as all scores are between the margins it cancels in the loss.
-    """
+    """Image and label -> features and their projection -> score."""
     image, y = keras.Input(image_shape), keras.Input((), dtype="int32")
     x = image
     for i in range(len(halvings(*image_shape[:2])) - 1):
         x = layers.LeakyReLU(0.1)(SpectralConv2D(min(width * 2**i, 8 * width), 4, 2)(x))
-    phi = layers.Flatten()(x)
+    return keras.Model((image, y), projected(layers.Flatten()(x), y, classes), name="discriminator")
+
+
+def projected(phi, y, classes):
+    """Return f = y^T V phi(x) + psi(phi(x)), where psi is linear (equation 3).
+
+    psi has no bias: as long as all scores are between the margins it cancels in the loss.
+    """
     direction = SpectralDense(phi.shape[-1], dtype="float32")(keras.ops.one_hot(y, classes))
     projection = layers.Dot(axes=1, dtype="float32")([direction, phi])
-    score = layers.Add(dtype="float32")([projection, SpectralDense(1, dtype="float32")(phi)])
-    return keras.Model((image, y), score, name="discriminator")
+    return layers.Add(dtype="float32")([projection, SpectralDense(1, dtype="float32")(phi)])
