@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import os
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -18,6 +19,7 @@ from kerasgan import class_names, run_folder
 from kerasgan.errors import UserError
 from kerasgan.held_out import DRAWS, SAMPLES, HeldOut
 from kerasgan.installed import versions
+from kerasgan.reference_statistics import Statistics, check_place, read_statistics
 
 if TYPE_CHECKING:
     from kerasgan import metrics
@@ -54,6 +56,7 @@ class Measurement:
     features: what samples are measured with, as `metrics.feature_network` takes it; by default what suits the data
     task: what makes the pairs for translations
     normal: labels of normal images, for anomaly scores
+    statistics: an .npz with the mean and covariance of real images' features, which samples are compared with alone
     """
 
     model: str
@@ -65,6 +68,7 @@ class Measurement:
     features: str | None = None
     task: str | None = None
     normal: str | None = None
+    statistics: str | None = None
 
     def about(self) -> dict[str, Any]:
         """Return the kerasgan.json of the model, which is not loaded for it. Raises UserError without a model."""
@@ -76,6 +80,17 @@ class Measurement:
         shape = tuple(about["images"]["shape"] if "images" in about else about["image_shape"])
         return HeldOut(about.get("data", {}), shape, self.data, self.split, self.data_dir, self.task, self.normal)
 
+    def reference(self) -> Statistics | None:
+        """Return the statistics that samples are compared with, if a file of them is given.
+
+        Raises UserError for a file without any, and for a model that samples nothing.
+        """
+        if self.statistics is None:
+            return None
+        if "sample" not in self.about()["verbs"]:
+            raise UserError(f"{self.model} samples nothing that {self.statistics} could be compared with.")
+        return read_statistics(self.statistics)
+
 
 def measured(measurement: Measurement) -> dict[str, Any]:
     """Return all measures that apply to a model, with what they were made with, as JSON can keep them.
@@ -85,12 +100,12 @@ def measured(measurement: Measurement) -> dict[str, Any]:
     from kerasgan import metrics
     from kerasgan.saved_model import load
 
-    about, held_out = measurement.about(), measurement.held_out()
+    about, held_out, reference = measurement.about(), measurement.held_out(), measurement.reference()
     network = None
     model = load(measurement.model)
     if "sample" in about["verbs"]:
         network = metrics.feature_network(measurement.features or held_out.features())
-    groups = _groups(model, held_out, network, measurement.n, measurement.draws)
+    groups = _groups(model, held_out, network, measurement.n, measurement.draws, reference)
     measures = {title: its for title, its in groups.items() if its}
     if not measures:
         raise UserError(f"Nothing that {about['variant']} can do is measured on {held_out.name}: {held_out.missing()}.")
@@ -102,15 +117,37 @@ def measured(measurement: Measurement) -> dict[str, Any]:
         "seconds_of_training": about.get("seconds"),
         "data": {"name": held_out.name, "split": held_out.split},
         "network": network and _described(network),
+        "statistics": measurement.statistics,
         "measures": {title: [dataclasses.asdict(one) for one in its] for title, its in measures.items()},
         "unmeasured": held_out.reasons,
         "versions": versions(),
     }
 
 
-def _groups(model, held_out, network, n, draws):
+def write_statistics(measurement: Measurement, path: str | os.PathLike) -> int:
+    """Write the mean and covariance of the features of the images that a model is measured on; return their number.
+
+    A few images at a time are in memory. Raises UserError for a place that is taken, fewer than two images, and for a
+    model, data or features that there are not.
+    """
+    from kerasgan import metrics
+
+    held_out, gaussian = measurement.held_out(), metrics.Gaussian()
+    check_place(path)
+    network = metrics.feature_network(measurement.features or held_out.features())
+    for images in held_out.blocks(measurement.n, BLOCK):
+        gaussian.add(network(images))
+    metrics.write_statistics(path, gaussian.statistics)
+    return gaussian.n
+
+
+def _groups(model, held_out, network, n, draws, reference):
     verbs, found, reasons = model.about["verbs"], {}, held_out.reasons
-    if network:
+    if reference:
+        name = held_out.distance(network)
+        found["samples"] = distance(model, reference, network, n, draws, name)
+        reasons += [*_no_fid(name), "all else of samples: it takes real images; without --statistics it is measured"]
+    elif network:
         others = None if held_out.split == "train" else held_out.images(n * draws, "train")
         name, real = held_out.distance(network), held_out.images(n)
         found["samples"] = generation(model, real, others, network, n, draws, name, held_out.split == "train")
@@ -146,13 +183,11 @@ def pairs(model: Any, held_out: HeldOut, n: int) -> list[np.ndarray] | None:
 
 
 def _described(network):
-    from kerasgan.metrics.features import RESIZER
-
     return {
         "name": network.name,
         "sha256": network.sha256,
         "image_shape": list(network.image_shape),
-        "resizer": RESIZER,
+        "resizer": network.resizer,
     }
 
 
@@ -233,6 +268,48 @@ def generation(
     return measures + copies
 
 
+def distance(
+    model: Any,
+    reference: Statistics,
+    network: metrics.FeatureNetwork,
+    n: int = SAMPLES,
+    draws: int = DRAWS,
+    name: str = "Frechet distance",
+) -> list[Measure]:
+    """Return how far samples are from real images of whose features only the mean and covariance are known.
+
+    model: what kerasgan.load() returns
+    name: what the Frechet distance is called with these features
+
+    A few of n samples are in memory at once, and of their features no more than the mean and covariance. Raises
+    UserError for statistics of other features than those of `network`, and for fewer than two samples.
+    """
+    from kerasgan import metrics
+
+    if n < 2:
+        raise UserError(f"A distribution is fitted to two samples or more: give a larger number than {n}.")
+    dimension = network(model.sample(n=1, seed=0)).shape[1]  # of one: to draw many may take long
+    if dimension != len(reference.mean):
+        raise UserError(
+            f"The statistics are of {len(reference.mean):,} features, and {network.name} has {dimension:,}: give those "
+            "that were taken with the same features."
+        )
+    blocks, found, seconds = -(-n // BLOCK), [], []
+    for draw in range(draws):
+        gaussian, drawn = metrics.Gaussian(), 0.0
+        for block in range(blocks):
+            start = time.perf_counter()
+            images = model.sample(n=min(BLOCK, n - block * BLOCK), seed=draw * blocks + block)
+            drawn += time.perf_counter() - start
+            gaussian.add(network(images))
+        found.append(metrics.frechet_distance(gaussian, reference))
+        seconds.append(drawn / n * 1000)
+    return [
+        Measure(name, _mean(found), "lower", n, std=_std(found)),
+        Measure("time for 1,000 samples", _mean(seconds[1:] or seconds), "lower", n, "s"),
+    ]
+
+
 def nearness(samples: np.ndarray, learnt: np.ndarray) -> list[Measure]:
     """Return how far samples are from the nearest picture that was learnt, beside how far these are from each other.
 
@@ -263,7 +340,7 @@ def unmeasured(n: int, image_shape: tuple[int, int, int], name: str = "Frechet d
     from kerasgan import metrics
 
     here = "here is 1" if n == 1 else f"here are {n:,}"
-    found = []
+    found = _no_fid(name)
     if n < 2:
         found.append(f"{name}: it compares covariances, which take 2 images or more; {here}")
         found.append(f"kernel distance: it compares pairs of images, so it takes 2 or more; {here}")
@@ -281,6 +358,16 @@ def unmeasured(n: int, image_shape: tuple[int, int, int], name: str = "Frechet d
     elif min(image_shape[:2]) < metrics.WINDOW:
         found.append(f"{VARIETY}: {_too_small(image_shape)}")
     return found
+
+
+def _no_fid(name):
+    """Return in a line why distances of Keras' Inception are no FID, where they are what is measured."""
+    if name != "Frechet distance (inception)":
+        return []
+    return [
+        "FID: the weights of inception, and how it resizes images, are not those of the literature, so that its values "
+        "cannot be compared with published ones; --features inception-fid is for that"
+    ]
 
 
 def unlike(image_shape: tuple[int, int, int]) -> list[str]:

@@ -11,6 +11,8 @@ from kerasgan.errors import UserError
 from kerasgan.paths import expanded
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     import numpy as np
 
     from kerasgan import data, metrics
@@ -61,7 +63,9 @@ class HeldOut:
 
     def distance(self, network: metrics.FeatureNetwork) -> str:
         """Return what the Frechet distance is called."""
-        if network.name == "inception":
+        from kerasgan.metrics import inception
+
+        if network.sha256 == inception.SHA256:
             return "FID"
         if (network.name, self.name) == ("mnist_classifier", "mnist"):
             return "MNIST-FID"
@@ -95,10 +99,27 @@ class HeldOut:
 
     def images(self, n: int, split: str | None = None) -> np.ndarray:
         """Return n images of the kind that was learnt: the normal ones, where some are not."""
+        column, chosen = self._chosen(n, split)
+        return column[chosen]
+
+    def blocks(self, n: int, size: int) -> Iterator[np.ndarray]:
+        """Yield the same images, `size` at a time: only these are in memory at once."""
+        column, chosen = self._chosen(n, None)
+        for start in range(0, len(chosen), size):
+            yield column[chosen[start : start + size]]
+
+    def _chosen(self, n, split):
+        """Return what holds the images, and the indices of n of them, in a random order that is always the same."""
+        import numpy as np
+
         if self.normal is None:
-            return self.columns("images", n, split)[0]
-        images, *anomalous = self.columns("one_class", None, split, normal=self.normal)
-        return images[anomalous[0] == 0][:n] if anomalous else images[:n]
+            columns = self.load("images", split).columns
+        else:
+            columns = self.load("one_class", split, normal=self.normal).columns
+        order = np.random.default_rng(0).permutation(len(columns[0]))  # files come class by class
+        if len(columns) > 1:
+            order = order[columns[1][order] == 0]
+        return columns[0], order[:n]
 
     def pairs(self, n: int) -> list[np.ndarray] | None:
         """Return uint8 sources and targets, at most n; None where the data has no pairs."""

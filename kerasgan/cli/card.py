@@ -10,7 +10,7 @@ from kerasgan.cli.options import tensorflow
 
 
 def add_options(command) -> None:
-    evaluate.add_options(command)
+    evaluate.add_measurement(command)
     command.set_defaults(command=card)
     command.description = (
         "Measure trained models, keep the numbers in their card.json, and write the table and the gallery of all "

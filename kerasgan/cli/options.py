@@ -11,8 +11,8 @@ from kerasgan.command_line import positive, quiet
 from kerasgan.errors import UserError
 
 FEATURES_HELP = (
-    "what samples are measured with: mnist, cifar10, inception, a SavedModel or a .keras "
-    "(mnist for digits, else cifar10)"
+    "what samples are measured with: mnist, cifar10, inception-fid (the FID of the literature), inception (of Keras), "
+    "a SavedModel or a .keras (mnist for digits, else cifar10)"
 )
 MODEL: dict[str, Any] = {
     "metavar": "RUN_OR_SAVED_MODEL",

@@ -6,6 +6,7 @@ from kerasgan.metrics.frechet import Gaussian, frechet_distance
 from kerasgan.metrics.kernel import FEATURES, Estimate, kernel_distance
 from kerasgan.metrics.neighbours import NEIGHBOURS, Manifolds, Neighbours, manifolds, nearest_images
 from kerasgan.metrics.similarity import WINDOW, diversity, luma, psnr, ssim
+from kerasgan.reference_statistics import Statistics, read_statistics, write_statistics
 
 __all__ = [
     "FEATURES",
@@ -16,6 +17,7 @@ __all__ = [
     "Gaussian",
     "Manifolds",
     "Neighbours",
+    "Statistics",
     "accuracy",
     "auc",
     "class_score",
@@ -30,5 +32,7 @@ __all__ = [
     "nearest_images",
     "probabilities",
     "psnr",
+    "read_statistics",
     "ssim",
+    "write_statistics",
 ]

@@ -1,4 +1,4 @@
-"""Networks that images are measured with: the shipped classifiers of MNIST and CIFAR-10, Inception, or any model."""
+"""Networks that images are measured with: shipped classifiers of MNIST and CIFAR-10, two Inceptions, or any model."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from kerasgan import class_names, run_folder, trained_models
 from kerasgan.data.files import with_channels
 from kerasgan.errors import UserError
 from kerasgan.images import to_pil
+from kerasgan.metrics import inception
 from kerasgan.paths import expanded, for_tensorflow
 
 RESIZER = "bicubic, antialiased"
@@ -38,6 +39,8 @@ class FeatureNetwork:
     extract: Callable[[np.ndarray], np.ndarray]  # uint8 images to features
     logits: Callable[[np.ndarray], np.ndarray] | None = None
     class_names: tuple[str, ...] = ()  # of the logits, in their order; none where classes have only numbers
+    resizer: str = RESIZER  # how images come to the size that the network sees
+    sees: tuple[int, int] | None = None  # the height and width that it resizes all images to by itself
 
     def __call__(self, images: np.ndarray) -> np.ndarray:
         """Return the features of uint8 images, float32 [n, dimension]."""
@@ -50,7 +53,7 @@ class FeatureNetwork:
         return self._of(self.logits, images)
 
     def _of(self, function, images):
-        height, width = (new or old for new, old in zip(self.image_shape, images.shape[1:3]))
+        height, width = self.sees or (new or old for new, old in zip(self.image_shape, images.shape[1:3]))
         batch = max(1, min(BATCH, PIXELS // (height * width)))
         parts = [function(fitted(images[i : i + batch], self.image_shape)) for i in range(0, len(images), batch)]
         return np.concatenate([part.mean(axis=(1, 2)) if part.ndim == 4 else part for part in parts]).astype(np.float32)
@@ -73,10 +76,12 @@ def fitted(images: np.ndarray, image_shape: tuple[int | None, int | None, int]) 
 def feature_network(which: str | os.PathLike | keras.Model = "mnist") -> FeatureNetwork:
     """Return the network that images are measured with.
 
-    which: `mnist` or `cifar10`, the classifiers in this folder; `inception`, Inception v3 on ImageNet, whose weights
-        Keras downloads; the folder of a SavedModel; the name of a trained model; a .keras file; or a Keras model. A
-        SavedModel of kerasgan gives its verb `features`, or else `classify`; of another one, serving_default is taken,
-        which has to have one input and one output. Networks of float inputs get [-1, 1], those of uint8 0 to 255.
+    which: `mnist` or `cifar10`, the classifiers in this folder; `inception-fid`, the Inception of the literature's FID
+        (see metrics/inception.py); `inception`, the one of Keras, which downloads its weights: no distance of its
+        features can be set beside a published FID; the folder of a SavedModel; the name of a trained model; a .keras
+        file; or a Keras model. A SavedModel of kerasgan gives its verb `features`, or else `classify`; of another one,
+        serving_default is taken, which has to have one input and one output. Networks of float inputs get [-1, 1],
+        those of uint8 0 to 255.
 
     Raises UserError if there is no such network, or one that does not take images.
     """
@@ -86,6 +91,8 @@ def feature_network(which: str | os.PathLike | keras.Model = "mnist") -> Feature
         return _of_saved_model(trained_models.folder(SHIPPED[which]))
     if which == "inception":
         return _inception()
+    if which == "inception-fid":
+        return _inception_of_the_fid()
     path = expanded(which)
     if path.suffix == ".keras" and path.is_file():
         return _of_keras(keras.models.load_model(path, compile=False), path.stem)
@@ -95,8 +102,8 @@ def feature_network(which: str | os.PathLike | keras.Model = "mnist") -> Feature
     if not path.exists() and str(path) in trained_models.trained_models():
         return _of_saved_model(trained_models.folder(str(path)))
     raise UserError(
-        f"There is no network {which} to measure with: give {', '.join(SHIPPED)}, inception, a SavedModel or a "
-        ".keras file."
+        f"There is no network {which} to measure with: give {', '.join(SHIPPED)}, inception-fid, inception, a "
+        "SavedModel or a .keras file."
     )
 
 
@@ -146,7 +153,7 @@ def _of_keras(model, title):
 
 
 def _inception():
-    """Inception v3 of keras.applications. Its weights are not those of the first FID, so values differ a little."""
+    """Inception v3 of keras.applications. Its weights, and how images are resized, are not those of the FID."""
     try:
         model = keras.applications.InceptionV3(weights="imagenet", classifier_activation=None)
     except Exception as error:  # which Keras raises as such for a download that fails
@@ -156,6 +163,14 @@ def _inception():
         ) from None
     pooled = keras.Model(model.inputs, model.get_layer("avg_pool").output, name="inception")
     return dataclasses.replace(_of_keras(pooled, "inception"), logits=_of_keras(model, "inception").extract)
+
+
+def _inception_of_the_fid():
+    extract = inception.features(inception.graph())
+    sees = (inception.SIDE, inception.SIDE)
+    return FeatureNetwork(
+        "inception-fid", (None, None, 3), inception.SHA256, extract, resizer=inception.RESIZER, sees=sees
+    )
 
 
 def _as(images, dtype):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from kerasgan.errors import UserError
+from kerasgan.reference_statistics import Statistics
 
 
 class Gaussian:
@@ -38,6 +39,11 @@ class Gaussian:
         self.n = n
 
     @property
+    def statistics(self) -> Statistics:
+        """The mean and the covariance. Raises UserError for fewer than two features."""
+        return Statistics(self.mean, self.covariance)
+
+    @property
     def covariance(self) -> np.ndarray:
         """The unbiased covariance [dimension, dimension]. Raises UserError for fewer than two features."""
         if self.n < 2:
@@ -45,24 +51,28 @@ class Gaussian:
         return self._scatter / (self.n - 1)
 
 
-def frechet_distance(a: Gaussian | np.ndarray, b: Gaussian | np.ndarray) -> float:
+def frechet_distance(a: Gaussian | Statistics | np.ndarray, b: Gaussian | Statistics | np.ndarray) -> float:
     """Return the squared Frechet (2-Wasserstein) distance between the Gaussians of two sets of features.
 
     |mean_a - mean_b|^2 + trace(C_a + C_b - 2 (C_a C_b)^(1/2)), with unbiased covariances C, in float64.
-    a, b: a Gaussian, or features [n, dimension], any two n of at least 2
+    a, b: a Gaussian, its statistics, or features [n, dimension], any two n of at least 2
 
-    Called FID where the features are those of Inception on ImageNet, and only there. With few features it is too
+    Called FID where the features are those of `inception-fid`, and only there. With few features it is too
     large, by more the higher the dimension: compare only distances of equally many. Raises UserError for sets that
     cannot be compared. Dowson and Landau 1982; Heusel et al. 2017, equation 6.
     """
-    a = a if isinstance(a, Gaussian) else Gaussian(a)
-    b = b if isinstance(b, Gaussian) else Gaussian(b)
-    covariance_a, covariance_b = a.covariance, b.covariance
+    (mean_a, covariance_a), (mean_b, covariance_b) = _statistics(a), _statistics(b)
     if covariance_a.shape != covariance_b.shape:
-        raise UserError(f"Features of {len(a.mean)} and of {len(b.mean)} numbers cannot be compared.")
+        raise UserError(f"Features of {len(mean_a)} and of {len(mean_b)} numbers cannot be compared.")
     # C_a C_b has the eigenvalues of the symmetric root_a C_b root_a: no complex roots, and no matrix root of a product
     eigenvalues, vectors = np.linalg.eigh(covariance_a)
     root_a = (vectors * np.sqrt(np.maximum(eigenvalues, 0))) @ vectors.T
     shared = np.sqrt(np.maximum(np.linalg.eigvalsh(root_a @ covariance_b @ root_a), 0)).sum()
-    distance = np.sum((a.mean - b.mean) ** 2)
+    distance = np.sum((mean_a - mean_b) ** 2)
     return float(max(distance + np.trace(covariance_a) + np.trace(covariance_b) - 2 * shared, 0))
+
+
+def _statistics(a):
+    if isinstance(a, Statistics):
+        return a
+    return (a if isinstance(a, Gaussian) else Gaussian(a)).statistics
