@@ -85,7 +85,7 @@ class StyleGAN2(GenerativeModel):
         return tf.clip_by_value(self.synthesis(self.in_all_layers(w), training=training), -1.0, 1.0)
 
     def train_step(self, x):
-        n = tf.shape(x)[0]
+        n = x.shape[0] or tf.shape(x)[0]  # a number, where it is known: XLA finds no other within a condition
 
         # max_D  E log D(x) + E log(1 - D(G(z))) - gamma/2 E |grad D(x)|^2
         fake = self.synthesis(self.drawn_styles(n), training=True)
@@ -137,7 +137,7 @@ class StyleGAN2(GenerativeModel):
 
     def in_all_layers(self, w):
         """Return one style for all layers: [n, latent_dim] -> [n, layers, latent_dim]."""
-        return tf.repeat(w[:, None], self.layers_with_styles, axis=1)
+        return tf.tile(w[:, None], (1, self.layers_with_styles, 1))
 
     def endpoints(self):
         latents = tf.TensorSpec((None, self.latent_dim), tf.float32, "latents")
@@ -329,13 +329,28 @@ class Learnt(layers.Layer):
         self.built = True
 
     def call(self, w):
-        return tf.repeat(self.constant[None], tf.shape(w)[0], axis=0)
+        n = w.shape[0] or tf.shape(w)[0]
+        return tf.tile(self.constant[None], (n, *(1 for _ in self.features)))
 
     def compute_output_shape(self, shape):
         return (shape[0], *self.features)
 
     def get_config(self):
         return {**super().get_config(), "features": self.features}
+
+
+@keras.saving.register_keras_serializable("kerasgan")
+class Doubling(layers.Layer):
+    """Each pixel twice, both ways. XLA cannot take the second derivative of Keras' UpSampling2D within a condition."""
+
+    def call(self, x):
+        _, height, width, channels = x.shape
+        x = x[:, :, None, :, None] * tf.ones((1, 1, 2, 1, 2, 1), x.dtype)
+        return tf.reshape(x, (-1, 2 * height, 2 * width, channels))
+
+    def compute_output_shape(self, shape):
+        n, height, width, channels = shape
+        return (n, 2 * height, 2 * width, channels)
 
 
 @keras.saving.register_keras_serializable("kerasgan")
@@ -422,7 +437,7 @@ def rectified(x, dtype=None):
 
 def doubled(x):
     """Zeros between pixels, and the filter [1, 3, 3, 1] both ways: each pixel twice, and the mean of two, twice."""
-    return means_of_two(layers.ZeroPadding2D(1)(layers.UpSampling2D()(x)), 2)
+    return means_of_two(layers.ZeroPadding2D(1)(Doubling()(x)), 2)
 
 
 def blurred(x):

@@ -101,8 +101,12 @@ def test_the_mean_style_follows_what_is_drawn_and_styles_can_be_brought_near_to_
         model.drawn_styles(50)
     mean = model.mean_style.mean.numpy()
     assert mean.any()
-    w = model.mapping(model.prior(3, seed=0)).numpy()
-    np.testing.assert_allclose(model.nearer_to_the_mean(w, 0.5), (w + mean) / 2, atol=1e-6)
+    z = model.prior(3, seed=0)
+    w = model.mapping(z).numpy()
+    style, _ = model.endpoints()["style"]
+    found = style(z, tf.constant([1.0, 0.5, 0.0])).numpy()
+    expected = np.stack([w[0], (w[1] + mean) / 2, mean])
+    np.testing.assert_allclose(found, np.repeat(expected[:, None], model.layers_with_styles, 1), atol=1e-6)
 
 
 def test_a_styled_convolution_is_that_of_each_images_own_weights():
