@@ -214,6 +214,7 @@ class ADA(_Augmentation):
     """
 
     every = 4  # minibatches from one move of p to the next
+    of_the_batch = "The strength of ada"
 
     def __init__(self, target: float = 0.6, ramp: int = 500_000, channels: int | None = None, **kwargs):
         super().__init__(channels, **kwargs)

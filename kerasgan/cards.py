@@ -259,6 +259,10 @@ def _shipped(run):
     return shipped
 
 
+def _images_per_step(record):
+    return record["data"]["batch_size"] * record.get("accumulate", 1)
+
+
 def _begun(record):
     """Return the card.json that a run.json says."""
     key, data = record["variant"], _data(record)
@@ -271,7 +275,7 @@ def _begun(record):
         "command": command_anywhere(record.get("command", f"python {recipe}"), key, data),
         "train_seconds": round(record["seconds"]),
         "cores": record.get("cores", os.cpu_count()),
-        "images_per_second": round(record["steps"] * record["data"]["batch_size"] / record["seconds"]),
+        "images_per_second": round(_images_per_step(record) * record["steps"] / record["seconds"]),
         "measured": [],
         "published": [],
         "versions": record["versions"],

@@ -9,6 +9,8 @@ from collections.abc import Iterator
 import keras
 import tensorflow as tf
 
+from kerasgan import accumulation
+
 
 def normal(stddev: float = 0.02) -> keras.initializers.Initializer:
     """Return a new initializer for each layer: Keras gives layers that share one the same weights."""
@@ -138,6 +140,14 @@ def in_global_batch(total: tf.Tensor) -> tf.Tensor:
     return context.all_reduce(tf.distribute.ReduceOp.SUM, total) if context.num_replicas_in_sync > 1 else total
 
 
+def share_of_global_batch() -> tuple[int | tf.Tensor, int]:
+    """Return which share of the global batch is here, from 0 on, and of how many: replicas, and minibatches on each."""
+    minibatch, minibatches = accumulation.place()
+    replicas = tf.distribute.get_strategy().num_replicas_in_sync
+    replica = tf.distribute.get_replica_context().replica_id_in_sync_group if replicas > 1 else 0
+    return replica * minibatches + minibatch, replicas * minibatches
+
+
 def move_average(average: keras.Model, network: keras.Model, decay: float | tf.Tensor) -> None:
     """Move an average of a network's trainable weights on by one step: decay * average + (1 - decay) * weight."""
     means = [mean for mean in average.weights if mean.dtype == "float32"]  # the others are counts of noise
@@ -220,7 +230,9 @@ class Noise(keras.layers.Layer):
 
     Key and count are a weight, so that every kind of checkpoint holds them and a resumed run draws what an
     uninterrupted one would have drawn. Under a distribution strategy the noise of the global batch is drawn on each
-    replica and each takes its own rows: no two replicas share a number, and n devices draw what one would.
+    replica and each takes its own rows: no two replicas share a number, and n devices draw what one would. So it is
+    with the minibatches of one step (see kerasgan.accumulation). A tf.function within train_step is traced for one of
+    them, and would draw its rows for all: draw noise outside of it.
     """
 
     def __init__(self, **kwargs):
@@ -255,12 +267,9 @@ class Noise(keras.layers.Layer):
 
     def _rows(self, draw, shape):
         n, *rest = tf.unstack(shape) if tf.is_tensor(shape) else shape
-        replicas = tf.distribute.get_strategy().num_replicas_in_sync
-        drawn = draw((n * replicas, *rest), seed=self.seed())
-        if replicas == 1:
-            return drawn
-        first = n * tf.distribute.get_replica_context().replica_id_in_sync_group
-        return drawn[first : first + n]
+        share, shares = share_of_global_batch()
+        drawn = draw((n * shares, *rest), seed=self.seed())
+        return drawn if shares == 1 else drawn[n * share : n * (share + 1)]
 
 
 @keras.saving.register_keras_serializable("kerasgan")
@@ -379,8 +388,9 @@ class DepthToSpace(keras.layers.Layer):
 class ImagePool(keras.layers.Layer):
     """Return each image or, half of the time once the pool is full, an older one in exchange for it.
 
-    The pool belongs to the global batch: on several devices each holds the same `capacity` images, and returns
-    its own rows. A global batch of more images than `capacity` is an error. Shrivastava et al. 2017, section 2.3.
+    The pool belongs to the global batch: on several devices, or for several minibatches of one step, each holds the
+    same `capacity` images, and returns its own rows. A global batch of more images than `capacity` is an error.
+    Shrivastava et al. 2017, section 2.3.
     """
 
     def __init__(self, image_shape: tuple[int, int, int], capacity: int = 50, **kwargs):
@@ -393,7 +403,8 @@ class ImagePool(keras.layers.Layer):
         self.built = True
 
     def call(self, x):
-        share = tf.shape(x)[0]
+        n_here = tf.shape(x)[0]
+        x = accumulation.together(x)
         context = tf.distribute.get_replica_context()
         if context.num_replicas_in_sync > 1:
             x = context.all_gather(x, axis=0)
@@ -409,8 +420,8 @@ class ImagePool(keras.layers.Layer):
         self.images.assign(tf.tensor_scatter_nd_update(images, slots[:, None], tf.where(full & ~swap, old, x)))
         self.filled.assign(tf.cast(tf.minimum(filled + n, self.capacity), tf.int64))
 
-        first = share * context.replica_id_in_sync_group if context.num_replicas_in_sync > 1 else 0
-        return tf.where(full & swap, old, x)[first : first + share]
+        share, _ = share_of_global_batch()
+        return tf.where(full & swap, old, x)[n_here * share : n_here * (share + 1)]
 
 
 @keras.saving.register_keras_serializable("kerasgan")

@@ -119,6 +119,8 @@ class LeCam(keras.layers.Layer):
     penalty, float32
     """
 
+    of_the_batch = "LeCam's penalty"
+
     def __init__(self, decay: float = 0.99, **kwargs):
         super().__init__(**{**kwargs, "dtype": "float32"})  # whatever the networks compute in
         self.decay = decay

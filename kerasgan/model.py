@@ -16,7 +16,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from kerasgan import exports, images, own_classes, progress, saved_model
+from kerasgan import accumulation, exports, images, own_classes, progress, saved_model
 from kerasgan.augment import ADA, augmentation, in_front, signs_of
 from kerasgan.data import given
 from kerasgan.data.batches import Batches
@@ -142,7 +142,8 @@ class GenerativeModel(keras.Model):
         """Move one player's weights down the gradient of `loss`, a float32 scalar: this replica's mean.
 
         The backward pass starts from the loss scale over the number of replicas instead of from 1, which is all
-        that float16 and several devices need, so that no train_step has to know about them.
+        that float16 and several devices need, so that no train_step has to know about them. With `accumulate`, the
+        weights move once, when all minibatches of the step have come here.
         """
         optimizer, weights = self.optimizers[player], self.weights_of(player)
         replicas = tf.distribute.get_strategy().num_replicas_in_sync
@@ -150,11 +151,17 @@ class GenerativeModel(keras.Model):
         gradients = tape.gradient(loss, weights, output_gradients=start)
         if missing := [w.path for w, g in zip(weights, gradients) if g is None]:
             raise UserError(f"The loss of the {player} does not depend on {', '.join(missing)}.")
-        if replicas > 1 and self.compute_dtype == "float16":
-            gradients = _finite_on_all_replicas(gradients)
-        optimizer.apply_gradients(zip(gradients, weights))
-        self.last_losses[player].assign(loss)
-        self.gradient_norms[player].assign(tf.linalg.global_norm(gradients) / start)
+
+        def move(means):
+            *gradients, loss = means
+            if replicas > 1 and self.compute_dtype == "float16":
+                gradients = _finite_on_all_replicas(gradients)
+            optimizer.apply_gradients(zip(gradients, weights))
+            self.last_losses[player].assign(loss)
+            self.gradient_norms[player].assign(tf.linalg.global_norm(gradients) / start)
+
+        gradients.append(loss)  # one list, which is emptied: a minibatch that waits for others holds no gradients
+        accumulation.with_means(gradients, move)
 
     def judged(self, batch: Any, augmented: bool = False) -> tuple[tf.Tensor, tf.Tensor] | None:
         """Return what judge() does, of networks that are normalised as in training.
@@ -174,8 +181,12 @@ class GenerativeModel(keras.Model):
 
     def report(self, **values: tf.Tensor) -> dict[str, tf.Tensor]:
         """End a step: count it, and return the running epoch mean of each value, for fit() to show and log."""
-        self.step.assign_add(1)
-        return self.measure(**values)
+
+        def count(means):
+            self.step.assign_add(1)
+            return self.measure(**dict(zip(values, means)))
+
+        return accumulation.with_means(list(values.values()), count)
 
     def measure(self, **values: tf.Tensor) -> dict[str, tf.Tensor]:
         """End a test_step: return the running mean of each value over the data, for evaluate() to show and log."""
@@ -235,7 +246,7 @@ class GenerativeModel(keras.Model):
         self.average_of_weights = None  # before there are networks to average
         # Not as attributes: Keras would wrap, and save, what they hold.
         self.__dict__.update(went_on_from={}, _frozen=frozenset(), _keeps_average=False)
-        self.__dict__["_half_life"] = half_life
+        self.__dict__.update(_half_life=half_life, accumulate=1)
         self.step = self.add_weight(
             name="step", shape=(), dtype="int64", initializer="zeros", trainable=False, aggregation="only_first_replica"
         )
@@ -294,15 +305,25 @@ class GenerativeModel(keras.Model):
 
     # ---- what fit() and its callbacks call -----------------------------------------------------------------
 
-    def compile(self, *unnamed, run_eagerly=False, jit_compile=False, steps_per_execution=1, **optimizers):
+    def compile(
+        self, *unnamed, run_eagerly=False, jit_compile=False, steps_per_execution=1, accumulate=1, **optimizers
+    ):
         """Take the paper's optimizers, or replace some by player: compile(generator=Adam(1e-4)).
+
+        accumulate: minibatches whose mean gradients are one step of every player, for a batch that does not fit into
+            memory. Of minibatches of B, a batch given to fit() holds `accumulate` x B images (as many for each of
+            `batches_per_step`), and kerasgan.data sees to that. Where losses are means, the step is that of one batch
+            of them all; see seen_by_itself()
 
         Of an optimizer with use_ema, the averages are what is shown and exported while fit() goes on, and are the
         weights after it.
 
-        Raises UserError for a player that the variant does not have, what is no optimizer, or a weight without exactly
-        one mover.
+        Raises UserError for a player that the variant does not have, what is no optimizer, a weight without exactly
+        one mover, or no number of minibatches.
         """
+        if not isinstance(accumulate, int) or isinstance(accumulate, bool) or accumulate < 1:
+            raise UserError(f"accumulate is a whole number of minibatches from 1; it was given {accumulate!r}.")
+        self.__dict__["accumulate"] = accumulate
         super().compile(
             optimizer=None,
             run_eagerly=run_eagerly,
@@ -415,6 +436,17 @@ class GenerativeModel(keras.Model):
         self.__dict__["_keeps_average"] = True
 
     @property
+    def minibatches_per_step(self) -> int:
+        """How many minibatches of fit() one step eats."""
+        return self.batches_per_step * self.accumulate
+
+    def seen_by_itself(self) -> list[str]:
+        """Return what in this model is of a whole batch, and so of each minibatch by itself with `accumulate`."""
+        learning = [layer for layer in self.layers if layer.trainable_weights or not isinstance(layer, keras.Model)]
+        parts = [self, *(part for layer in learning for part in layer._flatten_layers())]
+        return list(dict.fromkeys(filter(None, (of_the_batch(part) for part in parts))))
+
+    @property
     def run_steps(self) -> int:
         """How many steps the run that is being fitted has behind it: all of the model's, where there is no run."""
         return int(self.step.numpy()) - self.first_step
@@ -428,9 +460,9 @@ class GenerativeModel(keras.Model):
         self.first_epoch = kwargs.get("initial_epoch", 0)
         wanted = self._wanted()
         if isinstance(x, Batches):
-            kwargs.setdefault("steps_per_epoch", x.steps_per_epoch(self.batches_per_step))
+            kwargs.setdefault("steps_per_epoch", x.steps_per_epoch(self.minibatches_per_step))
             self._check_batches(x)
-            x = x.stream(lambda: self.run_steps, self.batches_per_step)
+            x = x.stream(lambda: self.run_steps, self.minibatches_per_step)
         else:
             batch_size = args[0] if args else kwargs.get("batch_size")
             steps = kwargs.get("steps_per_epoch")
@@ -557,12 +589,17 @@ class GenerativeModel(keras.Model):
             parts = [part for part in tf.nest.flatten(batch) if part is not None]
             with tf.control_dependencies(parts):  # or counts would go on where no batch comes
                 batch = wanted.batch(batch)
-                values = step_function(batch)
+                values = self._accumulated(batch) if trains and self.accumulate > 1 else step_function(batch)
                 if trains:
                     self._follow(batch)
                 return values
 
         return super()._make_function(step)
+
+    def _accumulated(self, batch):
+        return accumulation.step(
+            self.train_step, batch, self.accumulate, self.batches_per_step, self.non_trainable_weights
+        )
 
     def _follow(self, batch):
         """Let the average of the weights, and the strength of an adaptive augmentation, follow the step just taken."""
@@ -572,11 +609,11 @@ class GenerativeModel(keras.Model):
             half_life = tf.minimum(float(self._half_life), RAMP * images * tf.cast(self.step, tf.float32))
             self.average_of_weights.move(0.5 ** (images / half_life))
         if isinstance(self.augmentation, ADA):
-            self.augmentation.count(*self._signs_of_real(batch, n), of=JUDGED)
+            minibatch = tf.nest.map_structure(lambda t: t[: n // self.accumulate], batch)
+            self.augmentation.count(*self._signs_of_real(minibatch), of=JUDGED * self.accumulate)
 
-    def _signs_of_real(self, batch, n):
-        """Return signs_of() n real images of a batch, and 1; at most steps, zeros (Karras et al. 2020, section 3.1)."""
-        minibatch = tf.nest.map_structure(lambda t: t[:n], batch)
+    def _signs_of_real(self, minibatch):
+        """Return signs_of() the real images, and 1; at most steps, zeros (Karras et al. 2020, section 3.1)."""
 
         def signs():
             real, fake = (tf.cast(side, tf.float32) for side in self.judged(minibatch, augmented=True))
@@ -607,6 +644,7 @@ class GenerativeModel(keras.Model):
         return {
             "jit_compile": self.jit_compile,
             "steps_per_execution": self.steps_per_execution,
+            "accumulate": self.accumulate,
             "optimizers": {name: keras.saving.serialize_keras_object(o) for name, o in self.optimizers.items()},
         }
 
@@ -729,6 +767,7 @@ class GenerativeModel(keras.Model):
             **({"went_on_from": self.went_on_from} if self.went_on_from else {}),
             "optimizers": {name: _described(o) for name, o in self.optimizers.items()},
             "precision": self.dtype_policy.name,
+            "accumulate": self.accumulate,
             "steps": int(self.step.numpy()),
             "parameters": sum(math.prod(w.shape) for w in self.trainable_weights),
             "images": {
@@ -798,7 +837,7 @@ class GenerativeModel(keras.Model):
             tuple(self.image_shape),
             getattr(self, "classes", None),
             1 if evaluating else self.smallest_batch,
-            1 if evaluating else self.batches_per_step,
+            1 if evaluating else self.minibatches_per_step,
         )
 
     def _source_shape(self):
@@ -822,7 +861,7 @@ class GenerativeModel(keras.Model):
                 raise UserError(f"{name} takes labels: set self.classes, their number, in its constructor.")
             if batches.classes > known["classes"]:
                 raise UserError(f"{name} was built for {known['classes']} classes; the data has {batches.classes}.")
-        self._wanted().check_size(batches.batch_size * self.batches_per_step)
+        self._wanted().check_size(batches.batch_size * self.minibatches_per_step)
 
 
 class LabelledModel(GenerativeModel):
@@ -863,6 +902,13 @@ def layers_with_weights(network: keras.Layer) -> list[keras.Layer]:
     layers = network.layers if isinstance(network, keras.Model) else [network]
     inner = [layers_with_weights(layer) if isinstance(layer, keras.Model) else [layer] for layer in layers]
     return [layer for part in inner for layer in part if learnt(layer) and not isinstance(layer, ADA)]
+
+
+def of_the_batch(layer: keras.Layer) -> str:
+    """Return the name of what a layer takes of a whole batch; "" where each image is by itself."""
+    if isinstance(layer, keras.layers.BatchNormalization):
+        return "Batch normalisation"
+    return getattr(layer, "of_the_batch", "")
 
 
 def learnt(layer: keras.Layer) -> list[keras.Variable]:

@@ -75,6 +75,7 @@ class Training:
 
     # how
     batch_size: int = 64
+    accumulate: int = 1  # minibatches to one step
     seed: int = 0
     precision: str = "float32"
     devices: int | str = 1
@@ -380,14 +381,14 @@ def prepared(training: Training) -> Prepared:
     )
     several = {**about.arguments, **training.arguments}
     batches_per_step = next((several[name] for name in SEVERAL_BATCHES if name in several), about.batches_per_step)
-    steps_per_epoch = batches.steps_per_epoch(batches_per_step)
+    steps_per_epoch = batches.steps_per_epoch(batches_per_step * training.accumulate)
     epochs = training.epochs or -(-(training.steps or about.default_steps) // steps_per_epoch)
     steps = training.steps or epochs * steps_per_epoch
     filled_in = {"classes": batches.classes, **training.task_options, "total_steps": steps}
     filled_in = {name: value for name, value in filled_in.items() if name in about.arguments}
     with strategy.scope():
         model = cls(image_shape=batches.image_shape, **{**filled_in, **training.arguments})
-        model.compile(jit_compile=training.xla)
+        model.compile(jit_compile=training.xla, accumulate=training.accumulate)
     return Prepared(model, batches, epochs, steps)
 
 

@@ -16,6 +16,7 @@ variant, and the faults below belong to:
                  Keras nor kerasgan
     averages     an average of weights starts as the network that it follows, is shown, and is not what training goes on
                  from
+    minibatches  several minibatches of one step train as one batch
     few images   a discriminator sees all images changed, and is asked as it is normalised in training
 
 Each fault is a replacement of a text that has to be there exactly once, and the tests that have to turn red. These are
@@ -44,9 +45,16 @@ class Fault(NamedTuple):
 
 
 DCGAN, MODEL, LAYERS = "kerasgan/models/dcgan.py", "kerasgan/model.py", "kerasgan/layers.py"
+ACCUMULATION = "kerasgan/accumulation.py"
 CONTRACT = "test_contract.py"
 ON_REAL = "logistic(self.discriminator(x, training=True), real=True)"
 SCALED = "start = optimizer.scale_loss(tf.ones_like(loss) / replicas)"
+MEAN = "return self.then([s / n for s in self.sums])"
+ALL_AT_THE_END = """late = vars(_of_this_thread).setdefault("late", [])
+        late.append((self.then, [s / n for s in self.sums]))
+        if self.then.__name__ == "move":
+            return None
+        return [then(means) for then, means in vars(_of_this_thread).pop("late")][-1]"""
 FAULTS = {
     "sign_of_a_loss": Fault(
         DCGAN,
@@ -137,17 +145,32 @@ FAULTS = {
     ),
     "order_of_data_without_the_step": Fault(
         MODEL,
-        "x.stream(lambda: self.run_steps, self.batches_per_step)",
-        "x.stream(lambda: 0, self.batches_per_step)",
+        "x.stream(lambda: self.run_steps, self.minibatches_per_step)",
+        "x.stream(lambda: 0, self.minibatches_per_step)",
         CONTRACT,
         "dcgan and mid_epoch",
     ),
     "same_noise_on_two_replicas": Fault(
         LAYERS,
-        "first = n * tf.distribute.get_replica_context().replica_id_in_sync_group",
-        "first = 0",
+        "replica = tf.distribute.get_replica_context().replica_id_in_sync_group if replicas > 1 else 0",
+        "replica = 0",
         CONTRACT,
         "dcgan and two_devices",
+    ),
+    "gradients_of_minibatches_added_up": Fault(
+        ACCUMULATION, MEAN, MEAN.replace(" / n", ""), CONTRACT, "vae and one_batch"
+    ),
+    "second_player_sees_weights_before_the_first_moved": Fault(
+        ACCUMULATION, MEAN, ALL_AT_THE_END, CONTRACT, "pix2pix and one_batch"
+    ),
+    "same_noise_in_two_minibatches": Fault(
+        LAYERS, "replica * minibatches + minibatch,", "replica * minibatches,", CONTRACT, "vae and one_batch"
+    ),
+    "noise_that_each_minibatch_counts_on": Fault(
+        ACCUMULATION, "kept.put_back()", "pass", CONTRACT, "vae and one_batch"
+    ),
+    "image_pool_of_each_minibatch": Fault(
+        LAYERS, "x = accumulation.together(x)", "pass", CONTRACT, "cyclegan and one_batch"
     ),
     "gradients_not_divided_by_replicas": Fault(
         MODEL, SCALED, SCALED.replace(" / replicas", ""), CONTRACT, "dcgan and two_devices"

@@ -173,7 +173,7 @@ def test_a_dataset_of_dicts_of_single_images_or_without_an_end_is_refused():
 
 
 def test_batches_that_cannot_be_shared_out_among_critic_steps_are_refused():
-    with pytest.raises(UserError, match="shares each batch out among 2 steps; the data has batches of 5"):
+    with pytest.raises(UserError, match="shares each batch out among 2 minibatches; the data has batches of 5"):
         small_model("wgan").fit(IMAGES, batch_size=5, verbose=0)
     with pytest.raises(UserError, match="batches of 1: .* without a smaller one at the end"):
         small_model("wgan").fit(IMAGES[:9], batch_size=8, verbose=0)

@@ -313,6 +313,7 @@ def test_runs_are_compared_by_their_hyperparameters_and_last_losses(runs):
         "data": "random pixels",
         "task": "images",
         "batch_size": 4,
+        "accumulate": 1,
         "seed": 0,
     }
     last = run_folder.read_table(runs / "gan/history.csv")[-1]

@@ -60,6 +60,7 @@ class Record(keras.callbacks.Callback):
             self._make_folder({**about, **self._count_from_here(), **started})
             self._lock()
             self._say_if_few()
+            self._say_what_is_not_accumulated()
         self._check_space()
         self.started = time.monotonic()
 
@@ -86,6 +87,12 @@ class Record(keras.callbacks.Callback):
             "better hundreds.",
             self.params,
         )
+
+    def _say_what_is_not_accumulated(self):
+        if (n := self.model.accumulate) > 1:
+            size = self.data.batch_size
+            for what in self.model.seen_by_itself():
+                progress.say(f"{what} sees each minibatch of {size} by itself, not all {n * size}.", self.params)
 
     def _lock(self):
         self.model.when_fit_ends.callback(run_folder.lock(self.run).release)
@@ -115,12 +122,12 @@ class Record(keras.callbacks.Callback):
             ) from None
 
     def _check_same(self, about):
-        recorded = run_folder.read(self.run)
+        recorded = {"accumulate": 1, **run_folder.read(self.run)}  # runs of versions that could not, say nothing of it
         about = json.loads(json.dumps(about))
         if recorded["data"].get("sha256") == about["data"]["sha256"]:  # the same data, wherever it is, and its name
             for record in (recorded, about):
                 record["data"] = {name: record["data"].get(name) for name in ("takes", "batch_size")}
-        for part in ("variant", "hyperparameters", "optimizers", "precision", "data", "seed"):
+        for part in ("variant", "hyperparameters", "optimizers", "precision", "accumulate", "data", "seed"):
             if recorded[part] != about[part]:
                 raise UserError(
                     f"{self.run} cannot be resumed with another {part}: {_changes(recorded[part], about[part])}."

@@ -57,7 +57,7 @@ def hyperparameters(model: keras.Model, data: Batches) -> dict[str, bool | float
         found[f"{player}.optimizer"] = optimizer["class"]
         found[f"{player}.learning_rate"] = rate["class_name"] if isinstance(rate, dict) else rate
     found |= {"data": data.about.get("name"), "task": data.about.get("task", data.takes)}
-    found |= {"batch_size": data.batch_size, "seed": data.seed}
+    found |= {"batch_size": data.batch_size, "accumulate": about["accumulate"], "seed": data.seed}
     return {name: _plain(value) for name, value in found.items()}
 
 

@@ -43,6 +43,12 @@ def add_options(command, variant):
     length.add_argument("--epochs", type=positive, help=f"times through the data{each} ({about})")
     length.add_argument("--steps", type=positive, help=f"training steps, instead of epochs{each}")
     training.add_argument("--batch-size", type=positive, help=f"images in a minibatch ({variant.batch_size})")
+    training.add_argument(
+        "--accumulate",
+        metavar="N",
+        type=positive,
+        help="minibatches to one step, whose gradients are averaged: for a batch that does not fit into memory (1)",
+    )
     training.add_argument("--seed", type=natural, help="fixes weights, noise and order (0)")
     training.add_argument("--run", type=expanded, help=f"folder for what is written (runs/{variant.short}-DATA)")
     if variant.starts_from:

@@ -21,7 +21,7 @@ import pytest
 import tensorflow as tf
 
 import kerasgan
-from kerasgan import callbacks
+from kerasgan import accumulation, callbacks
 from kerasgan.contract.small import (
     SHAPE,
     assert_same,
@@ -460,6 +460,33 @@ def test_two_devices_train_as_one(key):
         drawn = strategy.run(lambda: tf.nest.flatten(two.prior(3))[0])
         noise = [v.numpy() for v in strategy.experimental_local_results(drawn)]
         assert not np.array_equal(*noise)
+
+
+def test_minibatches_of_one_step_train_as_one_batch(key):
+    """A loss is no mean over a batch: say by `of_the_batch` what sees each minibatch by itself, or leave it out.
+
+    Noise comes from self.noise, and train_step calls minimize() and report() itself.
+    """
+    model = at_the_start(key)
+    before = values(kept(model))
+    batch = one_batch(model, key)
+    logs = model.train_step(batch)
+    wanted = values(kept(model))
+    at_the_start(key)
+    found = accumulation.step(model.train_step, batch, 2, model.batches_per_step, model.non_trainable_weights)
+    assert int(model.step.numpy()) == 1
+    far = []
+    for variable, a, old in zip(kept(model), wanted, before, strict=True):
+        error = np.linalg.norm((variable.numpy() - a).astype(np.float64))
+        if error > 1e-5 * np.linalg.norm((a - old).astype(np.float64)) + 1e-6 * np.linalg.norm(old) + 1e-6:
+            far.append((variable.path, error))
+    print(key, far[:3], model.seen_by_itself())
+    if model.seen_by_itself():
+        assert far, "what it takes of a whole batch makes no difference"
+        return
+    assert not far
+    for name, value in logs.items():
+        np.testing.assert_allclose(found[name], value, rtol=1e-5, err_msg=name)
 
 
 @pytest.fixture(scope="session")

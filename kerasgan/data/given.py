@@ -41,7 +41,7 @@ class Wanted:
     image_shape: tuple[int, int, int]
     classes: int | None = None
     smallest: int = 1  # images of a batch
-    multiple: int = 1  # of which the number of images has to be one
+    multiple: int = 1  # minibatches that it is shared out among
     looked: list[UserError | None] = dataclasses.field(default_factory=list)  # at a dataset: what it was refused for
 
     def batch(self, given: Any) -> Any:
@@ -93,8 +93,8 @@ class Wanted:
         """Raise UserError for a batch of n images, if that is too few or cannot be shared out."""
         if n % self.multiple:
             raise UserError(
-                f"{self.model} shares each batch out among {self.multiple} steps; the data has batches of {n}: give "
-                f"batches of a multiple of {self.multiple}, without a smaller one at the end."
+                f"{self.model} shares each batch out among {self.multiple} minibatches; the data has batches of {n}: "
+                f"give batches of a multiple of {self.multiple}, without a smaller one at the end."
             )
         if n // self.multiple < self.smallest:
             raise UserError(

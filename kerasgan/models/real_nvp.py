@@ -190,6 +190,8 @@ class Coupling(layers.Layer):
     moving averages otherwise, so that the density of an image is its own.
     """
 
+    of_the_batch = "Batch normalisation"
+
     def __init__(self, mask, network, **kwargs):
         super().__init__(dtype="float32", **kwargs)
         self.mask = mask

@@ -32,6 +32,7 @@ class SGAN(GenerativeModel):
         "accuracy": "discriminator",
     }
     judges_images = ("discriminator",)
+    of_the_batch = "Feature matching"
     batch_size = 200  # 100 with a label and 100 without
     default_steps = 1000
 

@@ -39,6 +39,7 @@ class StyleGAN2(GenerativeModel):
     verbs = ("sample", "decode", "style", "decode_styles")
     reports = {"d_loss": "discriminator", "g_loss": "generator"}
     judges_images = ("discriminator",)
+    of_the_batch = "The mean path length"
     batch_size = 32
     default_steps = 1500
     small = {"mapping_layers": 2, "full_width": 6, "group": 2, "half_life": 0, "penalty_every": 2, "path_every": 2}
