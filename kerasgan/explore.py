@@ -315,7 +315,7 @@ def mix(model: Any, points: Sequence[Any] = (), label: int | str | None = None, 
     images = np.stack([latent.decoded_styles(model, row) for row in styles])
     names = [one.name for one in named]
     return table(
-        images,
+        [list(row) for row in images],
         f"{start.name}: styles of {names[0]} and {names[1]} mixed",
         rows=[f"coarse of {names[0]}, fine of {names[1]}", f"coarse of {names[1]}, fine of {names[0]}"],
         columns=[str(i) for i in range(len(layers) + 1)],
