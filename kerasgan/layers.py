@@ -137,7 +137,20 @@ def in_global_batch(total: tf.Tensor) -> tf.Tensor:
     number on two devices than on one.
     """
     context = tf.distribute.get_replica_context()
-    return context.all_reduce(tf.distribute.ReduceOp.SUM, total) if context.num_replicas_in_sync > 1 else total
+    if context.num_replicas_in_sync == 1:
+        return total
+    return context.all_reduce(tf.distribute.ReduceOp.SUM, tf.identity(total))  # a variable's value has no device
+
+
+def whole_global_batch(x: tf.Tensor) -> tf.Tensor:
+    """Return the rows of all replicas, in the order of the replicas; x is this one's."""
+    context = tf.distribute.get_replica_context()
+    if context.num_replicas_in_sync == 1:
+        return x
+    # TensorFlow has workers in the order of their names as text: number 10 before number 2.
+    number = tf.cast(context.replica_id_in_sync_group, tf.float32)
+    rows, numbers = context.all_gather([x, tf.fill(tf.shape(x)[:1], number)], axis=0)
+    return tf.gather(rows, tf.argsort(numbers, stable=True))
 
 
 def share_of_global_batch() -> tuple[int | tf.Tensor, int]:
@@ -404,10 +417,7 @@ class ImagePool(keras.layers.Layer):
 
     def call(self, x):
         n_here = tf.shape(x)[0]
-        x = accumulation.together(x)
-        context = tf.distribute.get_replica_context()
-        if context.num_replicas_in_sync > 1:
-            x = context.all_gather(x, axis=0)
+        x = whole_global_batch(accumulation.together(x))
         n = tf.shape(x)[0]
         tf.debugging.assert_less_equal(n, self.capacity, "The global batch is larger than the image pool.")
 

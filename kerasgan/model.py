@@ -16,14 +16,14 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from kerasgan import accumulation, exports, images, own_classes, progress, saved_model
+from kerasgan import accumulation, exports, images, own_classes, progress, saved_model, workers
 from kerasgan.augment import ADA, augmentation, in_front, signs_of
 from kerasgan.data import given
 from kerasgan.data.batches import Batches
 from kerasgan.errors import UserError, nearest
 from kerasgan.installed import versions
 from kerasgan.keras_settings import PRECISIONS
-from kerasgan.layers import Average, Noise, normalized_as_in_training
+from kerasgan.layers import Average, Noise, in_global_batch, normalized_as_in_training
 
 # TensorFlow 2.21's dependency optimizer opens a race in a step that moves a weight twice (two critic steps): now and
 # then a gradient is computed with a weight that has already moved, and no two runs are alike. test_contract.py sees it.
@@ -190,6 +190,10 @@ class GenerativeModel(keras.Model):
 
     def measure(self, **values: tf.Tensor) -> dict[str, tf.Tensor]:
         """End a test_step: return the running mean of each value over the data, for evaluate() to show and log."""
+        replicas = tf.distribute.get_strategy().num_replicas_in_sync
+        if replicas > 1:
+            means = tf.unstack(in_global_batch(tf.stack(list(values.values()))) / replicas)
+            values = dict(zip(values, means, strict=True))
         for name, value in values.items():
             self._means[name].update_state(value)
         return {name: mean.result() for name, mean in self._means.items()}
@@ -215,6 +219,8 @@ class GenerativeModel(keras.Model):
         vars(model)["hyperparameters"] = plain = _named(cls, args, kwargs)
         if "image_shape" in plain:
             _check_image_shape(cls.__name__, plain["image_shape"])
+        if workers.of(strategy := tf.distribute.get_strategy()):
+            workers.check_alike(strategy, {"variant": cls.__name__, **plain})  # or their weights would not fit
         return model
 
     def __init__(self, augment: str = "", half_life: int = 0, **kwargs):
@@ -252,6 +258,7 @@ class GenerativeModel(keras.Model):
         )
         self.first_epoch, self.first_step = 0, 0  # of the run that is being fitted
         self.steps_to_skip = 0
+        self.stops_alike = False  # whether all workers end after this step, and need not tell each other
         self.when_fit_ends = contextlib.ExitStack()
         self._means: dict[str, keras.metrics.Mean] = {}
         self.optimizers: dict[str, keras.optimizers.Optimizer] = {}
@@ -330,6 +337,12 @@ class GenerativeModel(keras.Model):
             jit_compile=jit_compile,
             steps_per_execution=steps_per_execution,
         )
+        if workers.of(self.distribute_strategy) and (self.jit_compile or steps_per_execution != 1):
+            what = "jit_compile" if self.jit_compile else "steps_per_execution"
+            raise UserError(
+                f"Several workers cannot train with {what}: TensorFlow's sums over machines do not work "
+                f"{'in what XLA compiles for a CPU' if self.jit_compile else 'in its loop of steps'}. Leave it out."
+            )
         players = self.players()
         if unnamed:
             raise UserError(
@@ -346,7 +359,7 @@ class GenerativeModel(keras.Model):
         gradient_norms = vars(self)["gradient_norms"] = {}
         self._check_movers()
         self._check_verbs()
-        self._means = {name: keras.metrics.Mean(name=name) for name in self.reports}
+        self._means = {name: _Mean(name=name) for name in self.reports}
         self.optimizers = {}
         for name, (optimizer, *_) in players.items():
             optimizer = _optimizer(name, optimizers.get(name, optimizer))
@@ -361,6 +374,8 @@ class GenerativeModel(keras.Model):
             last_losses[name] = _of_last_step(f"last_loss_of_{name}")
             gradient_norms[name] = _of_last_step(f"gradient_norm_of_{name}")
         self.optimizer = _Optimizers(list(self.optimizers.values()))
+        if workers.of(self.distribute_strategy):
+            vars(self)["stop_wanted"], vars(self)["stop_agreed"] = (_of_each_worker(n) for n in ("wanted", "agreed"))
 
     def start_from(self, first_stage: GenerativeModel) -> None:
         """Take over the weights of all networks that a trained model of the paper's first stage shares with this one.
@@ -459,15 +474,18 @@ class GenerativeModel(keras.Model):
         """
         self.first_epoch = kwargs.get("initial_epoch", 0)
         wanted = self._wanted()
+        together = workers.of(self.distribute_strategy)
+        if together:
+            self._check_together(x, kwargs)
         if isinstance(x, Batches):
             kwargs.setdefault("steps_per_epoch", x.steps_per_epoch(self.minibatches_per_step))
             self._check_batches(x)
-            x = x.stream(lambda: self.run_steps, self.minibatches_per_step)
+            x = self._shared_out(x) if together else x.stream(lambda: self.run_steps, self.minibatches_per_step)
         else:
             batch_size = args[0] if args else kwargs.get("batch_size")
             steps = kwargs.get("steps_per_epoch")
             x = given.checked(x, y, kwargs.get("sample_weight"), wanted, batch_size, steps)
-        if isinstance(x, tf.data.Dataset | types.GeneratorType):
+        if isinstance(x, tf.data.Dataset | tf.distribute.DistributedDataset | types.GeneratorType):
             kwargs.setdefault("shuffle", False)  # Keras would only warn that it cannot
         held_out = self._wanted(evaluating=True)
         if kwargs.get("validation_data") is not None or kwargs.get("validation_split"):
@@ -477,9 +495,51 @@ class GenerativeModel(keras.Model):
                 kwargs["validation_data"], held_out, kwargs.get("validation_steps")
             )
         self._check_swaps(kwargs.get("callbacks"))
+        if together:
+            kwargs |= self._watched_together(together, kwargs)
         # What is to be done when fit() ends is done whether it ends well or not.
-        with self.when_fit_ends, self._averaging(), wanted.in_one_line(), held_out.in_one_line():
+        lost = workers.named_if_lost(self.distribute_strategy)
+        with self.when_fit_ends, self._averaging(), wanted.in_one_line(), held_out.in_one_line(), lost:
             return progress.told(super().fit, x, y, *args, **kwargs)
+
+    def _shared_out(self, batches):
+        """Return a dataset of which each worker reads its own share of each batch, in the order of one process."""
+        strategy = self.distribute_strategy
+        shares, of = workers.shares(strategy), strategy.num_replicas_in_sync
+        stream = batches.stream(lambda: self.run_steps, self.minibatches_per_step, shares, of, self.batches_per_step)
+        endless = tf.data.experimental.assert_cardinality(tf.data.INFINITE_CARDINALITY)  # or workers ask for its end
+        return strategy.distribute_datasets_from_function(lambda context: stream.apply(endless))
+
+    def _watched_together(self, together, arguments):
+        """Return fit()'s arguments for what a worker writes and prints, which is little if it is not the chief."""
+        self.stops_alike = False
+        watching = keras.tree.flatten(arguments.get("callbacks") or [])
+        if not together.chief:
+            watching = [callback for callback in watching if not getattr(callback, "chief_only", False)]
+            arguments = {"verbose": 0, **arguments}
+        return {**arguments, "callbacks": [*watching, workers.Together()]}
+
+    def _check_together(self, x, arguments):
+        """Raise UserError if several workers cannot train on this data, or have other data or settings."""
+        strategy = self.distribute_strategy
+        if tf.distribute.has_strategy():
+            raise UserError("Call fit() outside of strategy.scope(), in which a model is built and compiled alone.")
+        if not isinstance(x, Batches | tf.data.Dataset):
+            raise UserError(
+                f"Several workers train on kerasgan.data.load(...) or a tf.data.Dataset, not on a {type(x).__name__}."
+            )
+        about = {name: value for name, value in self.describe().items() if name != "images"}
+        about |= {name: arguments.get(name) for name in ("epochs", "steps_per_epoch", "initial_epoch")}
+        about["replicas"] = len(workers.shares(strategy))
+        if isinstance(x, Batches):
+            if x.batch_size % strategy.num_replicas_in_sync:
+                raise UserError(
+                    f"A batch of {x.batch_size} cannot be shared out evenly among {strategy.num_replicas_in_sync} "
+                    "replicas: give a batch size that can."
+                )
+            about |= {"batch_size": x.batch_size, "seed": x.seed, "mirror": x.mirror, "data": x.sha256()}
+        with workers.named_if_lost(strategy):
+            workers.check_alike(strategy, about)
 
     def evaluate(self, x=None, y=None, *args, _use_cached_eval_dataset=False, **kwargs):
         """Return the held-out loss as keras.Model.evaluate() does. Raises UserError for players without one."""
@@ -592,7 +652,11 @@ class GenerativeModel(keras.Model):
                 values = self._accumulated(batch) if trains and self.accumulate > 1 else step_function(batch)
                 if trains:
                     self._follow(batch)
-                return values
+                if not workers.of(self.distribute_strategy):
+                    return values
+                if trains:
+                    self.stop_agreed.assign(in_global_batch(tf.convert_to_tensor(self.stop_wanted)))
+                return {name: tf.reshape(value, [1]) for name, value in values.items()}  # of which Keras takes the mean
 
         return super()._make_function(step)
 
@@ -600,6 +664,9 @@ class GenerativeModel(keras.Model):
         return accumulation.step(
             self.train_step, batch, self.accumulate, self.batches_per_step, self.non_trainable_weights
         )
+
+    def _maybe_symbolic_build(self, *args, **kwargs):
+        """Leave out what Keras does under a strategy with a batch before fit(): models here are built."""
 
     def _follow(self, batch):
         """Let the average of the weights, and the strength of an adaptive augmentation, follow the step just taken."""
@@ -822,12 +889,21 @@ class GenerativeModel(keras.Model):
         if isinstance(data, Batches):
             # What is held out may have all its labels.
             self._check_batches(data, "labelled" if self.takes == "partly_labelled" else self.takes)
-            return data.in_order()
+            data = data.in_order()
+            return self._whole_on_each_worker(data) if workers.of(self.distribute_strategy) else data
         if isinstance(data, tuple):
             x, y, weights = (*data, None, None)[:3]
             given.checked(x, y, weights, wanted)
             return data
         return given.checked(data, None, None, wanted, steps=steps)
+
+    def _whole_on_each_worker(self, data):
+        """Return held-out data that each replica goes through as one process does: few images, and the same mean."""
+        strategy = self.distribute_strategy
+        here = len(workers.shares(strategy))
+        repeated = data.flat_map(lambda *batch: tf.data.Dataset.from_tensors(batch).repeat(here))
+        repeated = repeated.apply(tf.data.experimental.assert_cardinality(here * int(data.cardinality())))
+        return strategy.distribute_datasets_from_function(lambda context: repeated)
 
     def _wanted(self, evaluating: bool = False) -> given.Wanted:
         return given.Wanted(
@@ -1019,6 +1095,19 @@ def _described(optimizer):
 def _of_last_step(name):
     """Return a variable for what a step leaves to be looked at: the mean over the replicas."""
     return keras.Variable(0.0, dtype="float32", trainable=False, aggregation="mean", name=name)
+
+
+def _of_each_worker(name):
+    """Return a number that each worker has for itself."""
+    sync = {"synchronization": "on_read", "aggregation": "only_first_replica"}
+    return keras.Variable(0.0, dtype="float32", trainable=False, name=f"stop_{name}", **sync)
+
+
+class _Mean(keras.metrics.Mean):
+    """Keras' mean, of what is the same on all replicas: one that adds theirs up is read by all workers or by none."""
+
+    def add_variable(self, shape, initializer, dtype=None, aggregation="only_first_replica", name=None):
+        return super().add_variable(shape, initializer, dtype, "only_first_replica", name)
 
 
 def _trainable(networks):

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from filelock import BaseFileLock
 
 
+AT_A_GLANCE = 1.0  # seconds, in which other workers that only look whether a run is being trained have looked
+
+
 class Taken(UserError):
     """A new run was to be written into a folder that exists."""
 
@@ -38,17 +41,18 @@ def check_resumable(run: str | os.PathLike) -> None:
             f"There is nothing to resume in {run}, which holds no run.json: start it without --resume, or say by "
             "--run where it is."
         )
-    lock(run).release()
+    lock(run, seconds=AT_A_GLANCE).release()
 
 
-def lock(run: str | os.PathLike) -> BaseFileLock:
+def lock(run: str | os.PathLike, seconds: float = 0) -> BaseFileLock:
     """Return the lock of a run folder, held by this process until it is released, or the process ends in any way.
 
-    Raises UserError if another writer holds it, or if nothing can be written there.
+    seconds: to wait for it
+        Raises UserError if another writer holds it, or if nothing can be written there.
     """
     import filelock
 
-    held = filelock.FileLock(expanded(run) / ".lock", timeout=0, thread_local=False)
+    held = filelock.FileLock(expanded(run) / ".lock", timeout=seconds, thread_local=False)
     try:
         held.acquire()
     except filelock.Timeout:

@@ -41,6 +41,7 @@ MAY_CHANGE = (
     "evaluate_with",
     "histograms",
     "devices",
+    "workers",
     "data_dir",
 )
 
@@ -79,6 +80,7 @@ class Training:
     seed: int = 0
     precision: str = "float32"
     devices: int | str = 1
+    workers: str | None = None  # auto: those that TF_CONFIG or Slurm name
     xla: bool = False
 
     # and what is written of it
@@ -360,11 +362,22 @@ def prepared(training: Training) -> Prepared:
 
     import keras
 
-    from kerasgan import data
+    from kerasgan import workers
 
+    strategy = _strategy(training)  # before anything of TensorFlow computes
     keras.utils.set_random_seed(training.seed)
     keras.config.set_dtype_policy(training.precision)
-    strategy = _strategy(training)
+    with workers.named_if_lost(strategy):
+        return _prepared(training, cls, strategy)
+
+
+def _prepared(training, cls, strategy):
+    from kerasgan import data, workers
+
+    about = training.variant
+    if workers.of(strategy):
+        settings = {name: value for name, value in training.settings().items() if name != "data"}
+        workers.check_alike(strategy, {"variant": about.key, **settings, "resume": training.resume})
     batches = data.load(
         training.data,
         about.takes,
@@ -397,10 +410,12 @@ def fit(training: Training, ready: Prepared | None = None) -> Prepared:
 
     Returns what it was given with the model trained; its `run_steps` are fewer than `steps` if it was stopped.
     """
-    from kerasgan import callbacks, going_on
+    from kerasgan import callbacks, going_on, workers
 
     ready = ready or prepared(training)
     model, run, started = ready.model, training.run, {}
+    together = workers.of(model.distribute_strategy)
+    writes = together is None or together.chief
     if training.start_from and not callbacks.newest(run / "checkpoints"):
         model.start_from(callbacks.restore(training.start_from))
         started = {"started_from_sha256": run_folder.read(training.start_from).get("weights_sha256")}
@@ -411,10 +426,10 @@ def fit(training: Training, ready: Prepared | None = None) -> Prepared:
         ready.batches,
         training.resume,
         training.checkpoint_seconds,
-        _evaluations(training, ready),
+        _evaluations(training, ready) if writes else (),
         training.histograms,
-        _projected(training, ready),
-        _held_out(training, ready),
+        _projected(training, ready) if writes else None,
+        _held_out(training, ready) if writes else None,
         best=False,
         half=False,
         settings=training.settings(),
@@ -495,6 +510,12 @@ def _held_out(training, ready):
 def _strategy(training):
     import tensorflow as tf
 
+    from kerasgan import workers
+
+    if training.workers:
+        if training.xla:
+            raise UserError("--xla compiles for one device: leave it out, or leave out --workers.")
+        return workers.strategy(training.devices)
     gpus = tf.config.list_logical_devices("GPU")
     n = max(1, len(gpus)) if training.devices == "all" else training.devices
     if n == 1:

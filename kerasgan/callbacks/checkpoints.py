@@ -26,6 +26,8 @@ class Checkpoints(keras.callbacks.Callback):
     Raises Diverged instead of saving a weight that is not finite.
     """
 
+    chief_only = True
+
     def __init__(self, run: str | os.PathLike, seconds: float = 30.0):
         super().__init__()
         self.folder = expanded(run) / "checkpoints"

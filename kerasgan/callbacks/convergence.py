@@ -44,6 +44,8 @@ class Convergence(keras.callbacks.Callback):
     resumed run says what it would have said.
     """
 
+    chief_only = True
+
     def __init__(self, run: str | os.PathLike, data: Batches, steps: int = 100, held_out: Batches | None = None):
         super().__init__()
         self.run, self.data, self.steps, self.held_out = expanded(run), data, steps, held_out

@@ -33,6 +33,8 @@ class Evaluation(keras.callbacks.Callback):
     and left out: it ends no run. Raises UserError for a model that samples nothing, and for no real images.
     """
 
+    chief_only = True
+
     def __init__(
         self,
         run: str | os.PathLike,

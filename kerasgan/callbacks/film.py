@@ -17,6 +17,8 @@ class Film(keras.callbacks.Callback):
     It is made of what Snapshots and History write; there is none of a run without an epoch.
     """
 
+    chief_only = True
+
     def __init__(self, run: str | os.PathLike, seconds: float = 60.0, share: float = 0.02):
         super().__init__()
         self.run, self.seconds, self.share = expanded(run), seconds, share

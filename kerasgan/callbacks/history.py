@@ -28,6 +28,8 @@ class History(keras.callbacks.Callback):
     player is in epoch/.
     """
 
+    chief_only = True
+
     def __init__(self, run: str | os.PathLike, seconds_between_drawings: float = 30.0):
         super().__init__()
         self.run = expanded(run)

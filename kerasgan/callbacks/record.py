@@ -29,6 +29,8 @@ ENOUGH = 20  # different images, from which on a model may make new ones: of few
 class Record(keras.callbacks.Callback):
     """Make the run folder with its run.json, and complete that at the end. See `standard` for the arguments."""
 
+    chief_only = True
+
     def __init__(self, run: str | os.PathLike, data: Batches, resume: bool = False, **settings: Any):
         super().__init__()
         self.run, self.data, self.resume, self.settings = expanded(run), data, resume, settings
@@ -147,6 +149,8 @@ class Export(keras.callbacks.Callback):
     best: what is written is the checkpoint that Evaluation found to be the best, if there is one, and not the last step
     half: its weights are stored in float16
     """
+
+    chief_only = True
 
     def __init__(self, run: str | os.PathLike, best: bool = False, half: bool = False):
         super().__init__()

@@ -28,6 +28,8 @@ class Snapshots(keras.callbacks.Callback):
     keeps what it was given.
     """
 
+    chief_only = True
+
     def __init__(self, run: str | os.PathLike, data: Batches | Any):
         super().__init__()
         self.run = expanded(run)

@@ -42,7 +42,7 @@ class StopAt(keras.callbacks.Callback):
 
     def on_train_batch_end(self, batch, logs=None):
         if self.model.run_steps >= self.last_step:
-            self.model.stop_training = True
+            self.model.stop_training = self.model.stops_alike = True
 
 
 class StopOnSignal(keras.callbacks.Callback):

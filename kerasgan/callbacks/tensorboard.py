@@ -32,6 +32,8 @@ HISTOGRAMS = 100  # of each weight of a long run: a kilobyte each
 class Hyperparameters(keras.callbacks.Callback):
     """Write what a run was started with, once, so that TensorBoard compares the last losses of runs by it."""
 
+    chief_only = True
+
     def __init__(self, run: str | os.PathLike, data: Batches):
         super().__init__()
         self.run, self.data = expanded(run), data
@@ -73,6 +75,8 @@ class Histograms(keras.callbacks.Callback):
     See kerasgan.spacing for which; the last one is always among them.
     """
 
+    chief_only = True
+
     def __init__(self, run: str | os.PathLike):
         super().__init__()
         self.run = expanded(run)
@@ -113,6 +117,8 @@ class Projector(keras.callbacks.Callback):
     They are the same 1,000 each time, or fewer if their latents are more than two million numbers, drawn from all;
     with their labels, if they have any. The name of the embedding says which images they are.
     """
+
+    chief_only = True
 
     def __init__(self, run: str | os.PathLike, source: Source):
         super().__init__()

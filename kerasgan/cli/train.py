@@ -6,7 +6,7 @@ import argparse
 import os
 from collections.abc import Mapping
 
-from kerasgan import run_folder, tasks, training
+from kerasgan import cluster, run_folder, tasks, training
 from kerasgan.cli.options import FEATURES_HELP, devices, labels, size, tensorflow
 from kerasgan.command_line import natural, positive
 from kerasgan.keras_settings import PRECISIONS
@@ -83,6 +83,11 @@ def add_options(command, variant):
     training.add_argument("--histograms", action="store_true", help="of all weights, epoch by epoch, for TensorBoard")
     training.add_argument("--precision", choices=PRECISIONS, help="what networks compute in (float32)")
     training.add_argument("--devices", type=devices, help="how many GPUs, or all (1)")
+    training.add_argument(
+        "--workers",
+        choices=("auto",),
+        help="auto: train together with other processes, as TF_CONFIG or Slurm say, each of which runs this command",
+    )
     training.add_argument("--xla", action="store_true", help="compile the step with XLA")
     add_model_options(command, variant, shown=dict.fromkeys(FILLED_IN, "from the data and --epochs"))
 
@@ -110,12 +115,14 @@ def train(options: argparse.Namespace) -> int:
     """Train a variant; everything it needs to be resumed is in the run folder's run.json."""
     given = {k: v for k, v in vars(options).items() if k not in ("command", "command_name", "variant")}
     about = variant(options.variant)
+    if given.get("workers"):
+        cluster.found()  # or it is said before TensorFlow is imported
     while True:
         planned = training.planned(about, given)
         try:
             return _fit_all(planned)
         except run_folder.Taken as error:
-            if "run" in given or error.run != planned[0].run:
+            if "run" in given or "workers" in given or error.run != planned[0].run:
                 raise
             print(f"Another process has just begun {for_shell(error.run)}: this one takes the next number.", flush=True)
 
@@ -132,12 +139,17 @@ def _fit_all(planned):
         print(f"\n{done}{'' if finished else '; go on with --resume'}", flush=True)
         if not finished:
             return 0
-    _print_what_was_written(last, _fit(last))
+    ready = _fit(last)
+    if not last.workers or cluster.found().chief:
+        _print_what_was_written(last, ready)
     return 0
 
 
 def _fit(one):
     ready = training.prepared(one)
+    if one.workers and not (workers := cluster.found()).chief:
+        print(f"This is worker {workers.number}. The run is written by {workers.name(0)}.", flush=True)
+        return training.fit(one, ready)
     data, pictures = for_shell(one.data), for_shell(one.run / "snapshots")
     print(f"Training {one.variant.name} on {data} for {ready.epochs} epochs. Pictures: {pictures}", flush=True)
     return training.fit(one, ready)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -110,10 +110,21 @@ class Batches:
             lambda: (self._as_they_came(start, start + self.batch_size) for start in starts), None
         ).apply(tf.data.experimental.assert_cardinality(len(starts)))
 
-    def stream(self, first_step: Callable[[], int], batches_per_step: int = 1) -> tf.data.Dataset:
-        """Return an endless dataset of batches; each time it is iterated, it starts at `first_step()`."""
-        size = self.batch_size * batches_per_step
-        return self._dataset(lambda: self._numpy_batches(first_step(), batches_per_step), size)
+    def stream(
+        self,
+        first_step: Callable[[], int],
+        batches_per_step: int = 1,
+        shares: Sequence[int] = (0,),
+        of: int = 1,
+        parts: int = 1,
+    ) -> tf.data.Dataset:
+        """Return an endless dataset of batches; each time it is iterated, it starts at `first_step()`.
+
+        shares: which ones of each step's batches, `of` how many, to yield one after the other. No others are read
+        parts: into which a step's batches fall, in each of which a share has the same place
+        """
+        size = self.batch_size // of * batches_per_step
+        return self._dataset(lambda: self._numpy_batches(first_step(), batches_per_step, shares, of, parts), size)
 
     def _dataset(self, batches, size):
         signature = [
@@ -130,31 +141,33 @@ class Batches:
     def _as_they_came(self, start: int, stop: int) -> tuple[np.ndarray, ...]:
         """Return the columns of some examples in their own order; what is drawn for them, no seed changes."""
         columns = tuple(column[np.arange(start, min(stop, len(column)))] for column in self.columns)
-        return self._degraded(columns, (0, 0), start)
+        return self._degraded(columns, (0, 0), np.arange(start, stop))
 
-    def _numpy_batches(self, step: int, batches_per_step: int) -> Iterator[tuple[np.ndarray, ...]]:
-        """Yield the columns of each batch from `step` on."""
+    def _numpy_batches(self, step, batches_per_step, shares, of, parts) -> Iterator[tuple[np.ndarray, ...]]:
+        """Yield the columns of each batch, or of some shares of it, from `step` on."""
+        places = np.arange(self.batch_size * batches_per_step).reshape(parts, of, -1)
         steps, size = self.steps_per_epoch(batches_per_step), self.batch_size * batches_per_step
         epoch, first = divmod(step, steps)
         while True:
             orders = [self._order(epoch, column, steps * size) for column in range(len(self.columns))]
             for start in range(first * size, steps * size, size):
-                batch = slice(start, start + size)
-                columns = tuple(
-                    self._flipped(column[indices[batch]], mirrored[batch])
-                    for column, (indices, mirrored) in zip(self.columns, orders, strict=True)
-                )
-                if self.takes == "partly_labelled":
-                    columns = columns[0], np.where(np.arange(start, start + size) % 2, UNKNOWN, columns[1])
-                yield self._degraded(columns, (self.seed, epoch + 1), start)
+                for share in shares:
+                    rows = start + places[:, share].ravel()
+                    columns = tuple(
+                        self._flipped(column[indices[rows]], mirrored[rows])
+                        for column, (indices, mirrored) in zip(self.columns, orders, strict=True)
+                    )
+                    if self.takes == "partly_labelled":
+                        columns = columns[0], np.where(rows % 2, UNKNOWN, columns[1])
+                    yield self._degraded(columns, (self.seed, epoch + 1), rows)
             epoch, first = epoch + 1, 0
 
-    def _degraded(self, columns, seeds, start):
+    def _degraded(self, columns, seeds, rows):
         """Return the columns with the sources that a degradation makes of their images put first."""
         if not self.degradation:
             return columns
         # the last number tells these generators from the one that draws the order
-        return self.degradation(columns[0], lambda i: np.random.default_rng((*seeds, start + i, 1))), *columns
+        return self.degradation(columns[0], lambda i: np.random.default_rng((*seeds, rows[i], 1))), *columns
 
     def _order(self, epoch: int, column: int, length: int) -> tuple[np.ndarray, np.ndarray]:
         """Return the indices of one epoch, and which of them are mirrored: alike in columns that belong together."""
