@@ -44,9 +44,9 @@ HALF_PRECISION_TOLERANCE_OF_TRANSLATORS = {"mixed_float16": 0.15, "mixed_bfloat1
 EPOCHS = {"float32": 2, "mixed_float16": 1, "mixed_bfloat16": 1}  # of two steps, that the shared models take
 SCALE = 128  # of losses in float16, at which no gradient overflows: a training would find it in its first steps
 
-# What a player's networks hold beside what it moves: statistics, directions of singular values, counts of noise, and
-# the strength of an adaptive augmentation.
-NO_PLAYERS = ("moving_mean", "moving_variance", "/u", "/state", "augmentation/p", "augmentation/signs")
+# What a player's networks hold beside what it moves: statistics, directions of singular values, counts of noise, noise
+# that stays, and the strength of an adaptive augmentation.
+NO_PLAYERS = ("moving_mean", "moving_variance", "/u", "/state", "/fixed_noise", "augmentation/p", "augmentation/signs")
 
 
 @functools.cache

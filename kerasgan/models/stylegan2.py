@@ -20,8 +20,9 @@ class StyleGAN2(GenerativeModel):
     The networks are those of configuration F (section 3 and figure 7): a generator that adds up images of all sizes,
     and a residual discriminator. Weights are N(0, 1), and scaled where they are used, so that all learn at one pace.
     Penalties are taken every few steps, for as many times their weight. They are added to the losses of those steps,
-    where the authors give them steps of their own and change Adam's rates for it. Noise is for training: at inference
-    it is 0. For few images, let them be augmented: augment="ada" (Karras et al. 2020b).
+    where the authors give them steps of their own and change Adam's rates for it. Noise is drawn anew for each image
+    of training, and is the same for all at inference. For few images, let them be augmented: augment="ada" (Karras et
+    al. 2020b).
 
     latent_dim: numbers in z and in a style w
     width: channels at the smaller sizes
@@ -30,7 +31,8 @@ class StyleGAN2(GenerativeModel):
     mixing: share of images that are drawn with the styles of two z, one for the coarse layers and one for the fine
     gamma: weight of the penalty on gradients at real images; the right one grows with the size of the images
     penalty_every: steps from one such penalty to the next
-    path_weight: of the penalty on path lengths
+    path_weight: of the penalty on path lengths; 0 for none, as the authors have it for small images. The mean length
+        starts at 0, so at first the penalty makes all images alike: it is for long training
     path_every: steps from one such penalty to the next
     group: images that are beside one another in a batch, which the discriminator sees the deviation of
     """
@@ -100,7 +102,9 @@ class StyleGAN2(GenerativeModel):
         with tf.GradientTape() as tape:
             w = self.drawn_styles(n)
             g_loss = logistic(self.discriminator(self.synthesis(w, training=True), training=True), real=True)
-            loss = g_loss + self.path_weight * self.path_penalty(w[::2])  # of half, as the authors do: it takes memory
+            loss = g_loss
+            if self.path_weight:
+                loss += self.path_weight * self.path_penalty(w[::2])  # of half, as the authors do: it takes memory
         self.minimize("generator", loss, tape)
 
         return self.report(d_loss=d_loss, g_loss=g_loss)
@@ -294,6 +298,10 @@ class StyledConv2D(_Modulated):
     def build(self, shapes):
         super().build(shapes)
         self.strength = self.add_weight(name="strength", shape=(), initializer="zeros")
+        (_, height, width, _), _ = shapes
+        self.fixed_noise = self.add_weight(
+            name="fixed_noise", shape=(1, height, width, 1), initializer=normal(1.0), trainable=False
+        )
 
     def call(self, inputs, training=False):
         x, w = inputs
@@ -301,9 +309,8 @@ class StyledConv2D(_Modulated):
         energies = tf.reduce_sum((self.scale * self.kernel) ** 2, axis=(0, 1))
         deviation = tf.math.rsqrt(style**2 @ energies + 1e-8)
         y *= tf.cast(deviation, y.dtype)[:, None, None]
-        if training:
-            noise = self.noise.normal((tf.shape(y)[0], *y.shape[1:3], 1))
-            y += self.strength * tf.cast(noise, y.dtype)
+        noise = self.noise.normal((tf.shape(y)[0], *y.shape[1:3], 1)) if training else self.fixed_noise
+        y += self.strength * tf.cast(noise, y.dtype)
         return GAIN * tf.nn.leaky_relu(y + self.bias, 0.2)
 
 

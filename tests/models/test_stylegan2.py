@@ -129,12 +129,17 @@ def test_noise_is_the_same_in_all_channels_and_weighs_nothing_at_first():
     still = layer([x, w]).numpy()
     np.testing.assert_array_equal(layer([x, w], training=True), still)
     layer.strength.assign(0.5)
-    np.testing.assert_array_equal(layer([x, w]), still)
-    noisy = layer([x, w], training=True).numpy()
-    before = [np.where(y > 0, y, y / 0.2) / np.sqrt(2) for y in (noisy, still)]
-    noise = before[0] - before[1]
-    np.testing.assert_allclose(noise, np.repeat(noise[..., :1], 5, -1), atol=1e-5)
+
+    def added(y):
+        y, without = (np.where(y > 0, y, y / 0.2) / np.sqrt(2) for y in (y.numpy(), still))
+        np.testing.assert_allclose(y - without, np.repeat((y - without)[..., :1], 5, -1), atol=1e-5)
+        return (y - without)[..., :1]
+
+    noise, again, fixed = added(layer([x, w], training=True)), added(layer([x, w], training=True)), added(layer([x, w]))
+    assert np.abs(noise[0] - noise[1]).max() > 0.1  # each image has its own
+    assert np.abs(noise - again).max() > 0.1
     assert noise.std() == pytest.approx(0.5, rel=0.4)
+    np.testing.assert_allclose(fixed, np.repeat(0.5 * layer.fixed_noise.numpy(), 2, 0), atol=1e-5)
 
 
 def test_images_are_styled_but_their_deviation_stays():
