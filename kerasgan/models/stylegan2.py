@@ -28,13 +28,14 @@ class StyleGAN2(GenerativeModel):
     width: channels at the smaller sizes
     full_width: pixels of the shorter side up to which there are `width` channels; each doubling above halves them
     mapping_layers: from z to w
-    mixing: share of images that are drawn with the styles of two z, one for the coarse layers and one for the fine
+    mixing: share of images that are drawn with the styles of two z, one for the coarse layers and one for the fine;
+        none for small images (Karras et al. 2020b)
     gamma: weight of the penalty on gradients at real images; the right one grows with the size of the images
     penalty_every: steps from one such penalty to the next
-    path_weight: of the penalty on path lengths; 0 for none, as the authors have it for small images. The mean length
-        starts at 0, so at first the penalty makes all images alike: it is for long training
+    path_weight: of the penalty on path lengths; 0 for none, as for small images. The mean length starts at 0, so at
+        first the penalty makes all images alike: it is for long training
     path_every: steps from one such penalty to the next
-    group: images that are beside one another in a batch, which the discriminator sees the deviation of
+    group: images beside one another in a batch, whose deviation the discriminator sees; 32 for small images
     """
 
     paper = "https://arxiv.org/abs/1912.04958"

@@ -23,8 +23,10 @@ def compiled(image_shape):
         width=64,
         full_width=16,
         mapping_layers=4,
-        gamma=0.2,  # not 10, which is for 1024x1024
-        path_weight=0.0,  # which would make images alike for the first thousands of steps
+        gamma=0.5,  # not 10, which is for 1024x1024
+        mixing=0.0,  # none, no penalty on path lengths, and one group, as the authors have it for CIFAR-10:
+        path_weight=0.0,  # with them, all images are alike for the first thousands of steps
+        group=BATCH_SIZE,
         augment="color,translation,cutout",
         half_life=5500,
     )
