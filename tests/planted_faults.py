@@ -170,7 +170,11 @@ FAULTS = {
         ACCUMULATION, "kept.put_back()", "pass", CONTRACT, "vae and one_batch"
     ),
     "image_pool_of_each_minibatch": Fault(
-        LAYERS, "x = accumulation.together(x)", "pass", CONTRACT, "cyclegan and one_batch"
+        LAYERS,
+        "whole_global_batch(accumulation.together(x))",
+        "whole_global_batch(x)",
+        CONTRACT,
+        "cyclegan and one_batch",
     ),
     "gradients_not_divided_by_replicas": Fault(
         MODEL, SCALED, SCALED.replace(" / replicas", ""), CONTRACT, "dcgan and two_devices"

@@ -165,7 +165,7 @@ def test_a_promise_that_does_not_hold_is_red_and_says_what_to_look_at(my_gan, ow
     wrong = "deviation = tf.math.reduce_std(x)"  # of a replica's share
     code = re.sub(r"pixels = in_global_batch.*?deviation = [^\n]*", wrong, code, flags=re.DOTALL)
     Path("wrong_gan.py").write_text(code)  # of another name: the models that promises share have it
-    assert main(["check", "./wrong_gan.py", "--only", "train as one"]) == 1
+    assert main(["check", "./wrong_gan.py", "--only", "two devices"]) == 1
     said = capfd.readouterr().out
     wrong = r"^  red   two devices train as one\n        AssertionError: \S+ changes otherwise on two devices"
     assert re.search(wrong, said, re.MULTILINE)
