@@ -337,6 +337,10 @@ class GenerativeModel(keras.Model):
             jit_compile=jit_compile,
             steps_per_execution=steps_per_execution,
         )
+        if workers.of(self.distribute_strategy) and accumulate > 1:
+            raise UserError(
+                "Several workers cannot accumulate minibatches: leave accumulate out, or take more workers."
+            )
         if workers.of(self.distribute_strategy) and (self.jit_compile or steps_per_execution != 1):
             what = "jit_compile" if self.jit_compile else "steps_per_execution"
             raise UserError(

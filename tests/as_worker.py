@@ -83,6 +83,7 @@ def train(key, strategy, number):
         seen["other model"] = refused(lambda: small_model(key, shape=(12, 10 + 2 * number, 1)))
         seen["xla"] = refused(lambda: small_model(key, jit_compile=True))
         seen["several steps"] = refused(lambda: small_model(key, steps_per_execution=2))
+        seen["accumulate"] = refused(lambda: small_model(key, accumulate=2))
         model = small_model(key, seed=number)  # the chief's weights are all workers'
     others = Batches(tuple(c[::-1] if number else c for c in batches.columns), batches.takes, 4, classes=small.CLASSES)
     seen["other data"] = refused(lambda: model.fit(others, verbose=0))

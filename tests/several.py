@@ -89,6 +89,7 @@ def check_trained(folder: Path, codes: list[int]) -> None:
     assert re.match(r"The workers are not alike: worker 1 \(\S+\) has data ", seen[0]["other data"])
     assert "cannot train with jit_compile" in seen[0]["xla"]
     assert "cannot train with steps_per_execution" in seen[0]["several steps"]
+    assert "cannot accumulate" in seen[0]["accumulate"]
     if "stopped by one" in seen[0]:
         assert seen[0]["stopped by one"] == 3  # the one after it said so
         assert seen[0]["stopped by all"] == 2
