@@ -124,6 +124,11 @@ def halvings(height: int, width: int, smallest: int = 4) -> list[tuple[int, int]
     return sizes
 
 
+def channels_at(size: tuple[int, int], width: int, full_width: int) -> int:
+    """Return `width` where the shorter side has up to `full_width` pixels, half of it at twice as many, and so on."""
+    return max(1, width // 2 ** sum(min(larger) > full_width for larger in halvings(*size)))
+
+
 def crop(x: keras.KerasTensor, height: int, width: int) -> keras.KerasTensor:
     """Cut x down to (height, width), where doubling made an odd size one too large."""
     down, right = x.shape[1] - height, x.shape[2] - width

@@ -337,11 +337,12 @@ class GenerativeModel(keras.Model):
             jit_compile=jit_compile,
             steps_per_execution=steps_per_execution,
         )
-        if workers.of(self.distribute_strategy) and accumulate > 1:
+        together = workers.of(self.distribute_strategy)
+        if together and accumulate > 1:
             raise UserError(
                 "Several workers cannot accumulate minibatches: leave accumulate out, or take more workers."
             )
-        if workers.of(self.distribute_strategy) and (self.jit_compile or steps_per_execution != 1):
+        if together and (self.jit_compile or steps_per_execution != 1):
             what = "jit_compile" if self.jit_compile else "steps_per_execution"
             raise UserError(
                 f"Several workers cannot train with {what}: TensorFlow's sums over machines do not work "
@@ -378,7 +379,7 @@ class GenerativeModel(keras.Model):
             last_losses[name] = _of_last_step(f"last_loss_of_{name}")
             gradient_norms[name] = _of_last_step(f"gradient_norm_of_{name}")
         self.optimizer = _Optimizers(list(self.optimizers.values()))
-        if workers.of(self.distribute_strategy):
+        if together:
             vars(self)["stop_wanted"], vars(self)["stop_agreed"] = (_of_each_worker(n) for n in ("wanted", "agreed"))
 
     def start_from(self, first_stage: GenerativeModel) -> None:
@@ -510,7 +511,7 @@ class GenerativeModel(keras.Model):
         """Return a dataset of which each worker reads its own share of each batch, in the order of one process."""
         strategy = self.distribute_strategy
         shares, of = workers.shares(strategy), strategy.num_replicas_in_sync
-        stream = batches.stream(lambda: self.run_steps, self.minibatches_per_step, shares, of, self.batches_per_step)
+        stream = batches.stream(lambda: self.run_steps, self.batches_per_step, shares, of)
         endless = tf.data.experimental.assert_cardinality(tf.data.INFINITE_CARDINALITY)  # or workers ask for its end
         return strategy.distribute_datasets_from_function(lambda context: stream.apply(endless))
 

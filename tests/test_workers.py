@@ -130,14 +130,14 @@ def test_shares_make_up_the_batches_of_one_process_and_nothing_else_is_read(key)
     for column in (columns := [column.view(Counted) for column in batches.columns]):
         column.read = set()
     batches.columns = tuple(columns)
-    shares = [np_batches(batches.stream(lambda: 2, 2, [share], 3, parts=2), 4) for share in range(3)]
+    shares = [np_batches(batches.stream(lambda: 2, 2, [share], 3), 4) for share in range(3)]
     for i, batch in enumerate(whole):
         for part, column in enumerate(batch):
             minibatches = [np.split(share[i][part], 2) for share in shares]  # the same place in each minibatch
             again = np.concatenate([share[minibatch] for minibatch in range(2) for share in minibatches])
             np.testing.assert_array_equal(again, column)
     columns[0].read.clear()
-    one_after_the_other = np_batches(batches.stream(lambda: 2, 2, [1, 2], 3, parts=2), 2)
+    one_after_the_other = np_batches(batches.stream(lambda: 2, 2, [1, 2], 3), 2)
     for part in range(len(whole[0])):
         np.testing.assert_array_equal(one_after_the_other[0][part], shares[1][0][part])
         np.testing.assert_array_equal(one_after_the_other[1][part], shares[2][0][part])
@@ -151,7 +151,7 @@ def test_a_share_reads_its_own_rows_alone():
     rows = np.arange(12, dtype=np.uint8)[:, None, None, None] * np.ones((1, 8, 8, 1), np.uint8)
     batches = Batches((rows.view(Counted),), "images", 4)
     batches.columns[0].read = read = set()
-    generators = [batches._numpy_batches(0, 1, [share], 2, 1) for share in range(2)]
+    generators = [batches._numpy_batches(0, 1, [share], 2) for share in range(2)]
     for _ in range(3):  # an epoch
         next(generators[0])
     first = set(read)

@@ -111,20 +111,14 @@ class Batches:
         ).apply(tf.data.experimental.assert_cardinality(len(starts)))
 
     def stream(
-        self,
-        first_step: Callable[[], int],
-        batches_per_step: int = 1,
-        shares: Sequence[int] = (0,),
-        of: int = 1,
-        parts: int = 1,
+        self, first_step: Callable[[], int], batches_per_step: int = 1, shares: Sequence[int] = (0,), of: int = 1
     ) -> tf.data.Dataset:
         """Return an endless dataset of batches; each time it is iterated, it starts at `first_step()`.
 
-        shares: which ones of each step's batches, `of` how many, to yield one after the other. No others are read
-        parts: into which a step's batches fall, in each of which a share has the same place
+        shares: which ones of each batch, `of` how many, to yield one after the other. No others are read
         """
         size = self.batch_size // of * batches_per_step
-        return self._dataset(lambda: self._numpy_batches(first_step(), batches_per_step, shares, of, parts), size)
+        return self._dataset(lambda: self._numpy_batches(first_step(), batches_per_step, shares, of), size)
 
     def _dataset(self, batches, size):
         signature = [
@@ -143,9 +137,10 @@ class Batches:
         columns = tuple(column[np.arange(start, min(stop, len(column)))] for column in self.columns)
         return self._degraded(columns, (0, 0), np.arange(start, stop))
 
-    def _numpy_batches(self, step, batches_per_step, shares, of, parts) -> Iterator[tuple[np.ndarray, ...]]:
+    def _numpy_batches(self, step, batches_per_step, shares, of) -> Iterator[tuple[np.ndarray, ...]]:
         """Yield the columns of each batch, or of some shares of it, from `step` on."""
-        places = np.arange(self.batch_size * batches_per_step).reshape(parts, of, -1)
+        # A share has the same place in each of the batches of a step.
+        places = np.arange(self.batch_size * batches_per_step).reshape(batches_per_step, of, -1)
         steps, size = self.steps_per_epoch(batches_per_step), self.batch_size * batches_per_step
         epoch, first = divmod(step, steps)
         while True:

@@ -7,7 +7,7 @@ import tensorflow as tf
 from keras import layers
 
 from kerasgan.errors import UserError
-from kerasgan.layers import crop, halvings, normal
+from kerasgan.layers import channels_at, crop, halvings, normal
 from kerasgan.losses import gradient_norms, lazily
 from kerasgan.model import GenerativeModel
 
@@ -121,9 +121,7 @@ def stages_of(image_shape, width, full_width, expansion, groups):
     """Return [(height, width), channels, groups] of each size, the image's own first."""
     stages = []
     for height, columns in reversed(halvings(*image_shape[:2])):
-        doublings = sum(min(size) > full_width for size in halvings(height, columns))
-        channels = max(1, width // 2**doublings)
-        groups_here = max(1, groups // 2**doublings)
+        channels, groups_here = (channels_at((height, columns), n, full_width) for n in (width, groups))
         if channels * expansion % groups_here:
             raise UserError(
                 f"{channels * expansion} channels (width x expansion, at {height}x{columns} pixels) cannot be shared "

@@ -4,7 +4,7 @@ import keras
 import tensorflow as tf
 from keras import layers
 
-from kerasgan.layers import SpectralConv2D, SpectralDense, batch_normalization, crop, halvings
+from kerasgan.layers import SpectralConv2D, SpectralDense, batch_normalization, channels_at, crop, halvings
 from kerasgan.model import GenerativeModel
 
 FULL = 32  # pixels of the shorter side up to which there are `width` channels: the size of the paper's table 3
@@ -87,7 +87,7 @@ def generator(image_shape, latent_dim, width):
     *sizes, (rows, columns) = halvings(*image_shape[:2])
     x = layers.Reshape((rows, columns, width))(layers.Dense(rows * columns * width)(z))
     for size in reversed(sizes):
-        x = crop(doubling_block(x, channels_at(size, width), normalized, convolution), *size)
+        x = crop(doubling_block(x, channels_at(size, width, FULL), normalized, convolution), *size)
     x = layers.ReLU()(normalized(x))
     image = layers.Conv2D(image_shape[-1], 3, padding="same")(x)
     return keras.Model(z, layers.Activation("tanh", dtype="float32")(image), name="generator")
@@ -97,16 +97,11 @@ def discriminator(image_shape, width):
     """Image -> residual blocks, which halve the size to 8x8, two more -> sums over all pixels -> score (table 3b)."""
     x = image = keras.Input(image_shape)
     for size in halvings(*image_shape[:2], smallest=JUDGED)[:-1] or [image_shape[:2]]:
-        x = halving_block(x, channels_at(size, width), spectral, of_image=x is image)
+        x = halving_block(x, channels_at(size, width, FULL), spectral, of_image=x is image)
     for _ in range(2):
         x = same_block(x, spectral)
     phi = keras.ops.sum(layers.ReLU(dtype="float32")(x), axis=(1, 2))
     return keras.Model(image, SpectralDense(1, dtype="float32")(phi), name="discriminator")
-
-
-def channels_at(size, width):
-    """Return `width` up to FULL pixels, half of it at twice as many, and so on."""
-    return max(1, width // 2 ** (len(halvings(*size, smallest=FULL)) - 1))
 
 
 def doubling_block(x, channels, normalized, convolution):

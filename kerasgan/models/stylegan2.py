@@ -7,7 +7,7 @@ import tensorflow as tf
 from keras import layers
 
 from kerasgan import images
-from kerasgan.layers import Noise, crop, halvings, in_global_batch, normal
+from kerasgan.layers import Noise, channels_at, crop, halvings, in_global_batch, normal
 from kerasgan.losses import gradient_norms, lazily, logistic, probabilities_of_real
 from kerasgan.model import GenerativeModel
 
@@ -114,6 +114,8 @@ class StyleGAN2(GenerativeModel):
         """Return styles of n images, [n, layers, latent_dim]: of some, the fine layers have those of another z."""
         w = self.mapping(self.prior(n), training=True)
         self.mean_style(w)
+        if not self.mixing:
+            return self.in_all_layers(w)
         other = self.mapping(self.prior(n), training=True)
         draws = self.noise.uniform((n, 2))
         first_fine = 1 + tf.floor(draws[:, :1] * (self.layers_with_styles - 1))
@@ -397,8 +399,7 @@ class MinibatchDeviation(layers.Layer):
 
 def stages_of(image_shape, width, full_width):
     """Return [(height, width), channels] of each size, the image's own first."""
-    sizes = halvings(*image_shape[:2])
-    return [(size, max(1, width // 2 ** (len(halvings(*size, smallest=full_width)) - 1))) for size in sizes]
+    return [(size, channels_at(size, width, full_width)) for size in halvings(*image_shape[:2])]
 
 
 def mapping(latent_dim, depth):
